@@ -1,0 +1,63 @@
+# `make help` lists what can be done. Everything installs what it needs into .venv; nothing else on the machine is touched.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format codegen build clean
+
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+UV := $(shell command -v uv 2>/dev/null)
+EXTRAS := .[cli,sandbox]
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/.runtime  ## pay examples/payroll.csv against the embedded sandbox; again: resume from its journal
+	@$(BIN)/python examples/demo.py
+
+test: .venv/.development  ## run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/.development  ## lint, format, types, generated code, API document
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m codegen --check
+	$(BIN)/python -m openapi_spec_validator openapi/anton.yaml
+
+format: .venv/.development  ## format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+codegen: .venv/.development  ## compile openapi/ into models and resources
+	$(BIN)/python -m codegen
+
+build: .venv/.development  ## build wheel and sdist into dist/
+	$(BIN)/python -m build
+
+clean:  ## remove what was built, installed and demonstrated
+	rm -rf .venv build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(UV)$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..." >&2; exit 2; }
+ifdef UV
+	$(UV) venv --quiet --seed --python "$(or $(PYTHON),3.11)" .venv
+else
+	$(PYTHON) -m venv .venv
+	$@ -m pip install --quiet --disable-pip-version-check --upgrade pip
+endif
+
+ifdef UV
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.venv/.runtime: pyproject.toml | .venv/bin/python
+	@$(INSTALL) --editable '$(EXTRAS)'
+	@touch $@
+
+.venv/.development: pyproject.toml | .venv/bin/python
+	@$(INSTALL) --editable '$(EXTRAS)' --group dev
+	@touch $@ .venv/.runtime
