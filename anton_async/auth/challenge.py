@@ -1,0 +1,63 @@
+"""Reading `WWW-Authenticate`: which schemes a server offers, and why it refused.
+
+The transport asks it whether a 401 wants a nonce or a fresh token.
+
+Source: RFC 9110 section 11.6.1; RFC 9449 sections 7.1 and 9
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - the grammar's name, not a secret
+_ITEM = re.compile(
+    rf"""\s*(?:
+        (?P<name>{_TOKEN})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>{_TOKEN}))
+      | (?P<scheme>{_TOKEN})(?:[ ]+(?P<token68>[A-Za-z0-9\-._~+/]+=*)(?=\s*(?:,|$)))?
+    )\s*(?P<comma>,|$|(?=\s))""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge: its scheme in lower case and its parameters by lower-case name."""
+
+    scheme: str
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def parse_challenges(values: Iterable[str]) -> list[Challenge]:
+    """Return the challenges of all `WWW-Authenticate` headers; a header that breaks the grammar counts as none."""
+    return [challenge for value in values for challenge in _parse(value)]
+
+
+def dpop_error(values: Iterable[str]) -> str | None:
+    """Return the `error` of the first DPoP challenge, such as `use_dpop_nonce`; None when there is none."""
+    for challenge in parse_challenges(values):
+        if challenge.scheme == "dpop":
+            return challenge.parameters.get("error")
+    return None
+
+
+def _parse(value: str) -> list[Challenge]:
+    challenges: list[Challenge] = []
+    position = 0
+    while position < len(value):
+        if value[position] in ", \t":
+            position += 1
+            continue
+        found = _ITEM.match(value, position)
+        if found is None:
+            return []
+        position = found.end()
+        if found["scheme"] is not None:
+            challenges.append(Challenge(found["scheme"].lower()))
+        elif not challenges:
+            return []
+        else:
+            text = found["plain"] if found["quoted"] is None else re.sub(r"\\(.)", r"\1", found["quoted"])
+            challenges[-1].parameters.setdefault(found["name"].lower(), text)
+    return challenges

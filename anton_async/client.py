@@ -1,0 +1,312 @@
+"""`AntonClient`: wires the parts together and owns their lifetime, nothing else.
+
+Users open one client per process and event loop; its resources (`anton.payouts`, `anton.balances`, ...) are generated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import re
+import ssl as tls
+from collections.abc import Hashable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, cast
+from urllib.parse import unquote
+
+import aiohttp
+from yarl import URL
+
+from anton_async.auth.credentials import ApiKeyCredentials, Credentials, OAuthCredentials, credentials_from_env
+from anton_async.clock import SYSTEM_CLOCK, Clock
+from anton_async.config import (
+    DEFAULT_RATE_LIMIT,
+    Environment,
+    RateLimit,
+    RequestOptions,
+    Settings,
+    check_environment,
+    is_loopback,
+    parse_base_url,
+    read_url,
+)
+from anton_async.errors import ConfigurationError, RequestValidationError
+from anton_async.operation import Operation
+from anton_async.resources import Resources
+from anton_async.transport import Transport
+from anton_async.transport.authentication import Authenticator, DPoPAuthenticator, KeyAuthenticator
+from anton_async.transport.call import freeze, join
+from anton_async.transport.validation import encode_any
+from anton_async.transport.wire import Wire
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+")
+
+
+class AntonClient(Resources):
+    """A client of the Anton Payments API.
+
+    Open it with `async with`; share it between all tasks of one event loop.
+
+    Args:
+        credentials: `OAuthCredentials`, or `ApiKeyCredentials` for the earlier edition.
+        environment: which of Anton's environments to use; the sandbox by default.
+        base_url: another place of the API, instead of `environment`; https, or http to a loopback address.
+        timeout: seconds one call may take altogether, over queues, attempts and pauses.
+        connect_timeout: seconds one attempt may take to connect.
+        read_timeout: seconds of silence after which an answer counts as lost; Anton gives up on a request after 25.
+        max_retries: how many times a failed attempt may be repeated.
+        concurrency: how many requests may be under way at once.
+        rate_limit: the merchant's quota, to which the client paces itself; None switches that off.
+        session: an aiohttp session of yours to send with; it stays yours to close. Its own middlewares are not run.
+        proxy: URL of an HTTP proxy; environment variables and .netrc are never read.
+        ssl: TLS settings of your own; certificate and host name checks must be on.
+        max_response_bytes: size above which an answer is not read.
+        clock: time source, for tests.
+
+    Raises:
+        ConfigurationError: an argument cannot be used, or the credentials belong to the other environment.
+
+    Source: https://docs.antonpayments.com/authentication
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        environment: Environment | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 30.0,
+        max_retries: int = 4,
+        concurrency: int = 100,
+        rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | None = None,
+        max_response_bytes: int = 32 * 1024 * 1024,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        settings = Settings(
+            base_url=parse_base_url(base_url or (environment or Environment.SANDBOX).base_url),
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            max_retries=max_retries,
+            concurrency=concurrency,
+            rate_limit=rate_limit,
+            max_response_bytes=max_response_bytes,
+            proxy=_proxy(proxy),
+        )
+        _check_tls(ssl, settings.base_url)
+        self.settings = settings
+        self._ssl = ssl
+        self._session = session
+        self._owned: aiohttp.ClientSession | None = None
+        self._closed = False
+        self._wire = Wire(settings, clock)
+        self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
+        self.transport = Transport(settings, self._wire, self._authenticator, clock)
+        super().__init__(self.transport)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        environment: Environment | None = None,
+        base_url: str | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 4,
+        concurrency: int = 100,
+        rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT,
+    ) -> Self:
+        """Make a client from environment variables; arguments win over them.
+
+        Args:
+            environ: `ANTON_CLIENT_ID`, `ANTON_CLIENT_SECRET`, `ANTON_DPOP_KEY` (PEM text) or `ANTON_DPOP_KEY_FILE`, and
+                optionally `ANTON_ENVIRONMENT` (`sandbox` or `production`) and `ANTON_BASE_URL`.
+            environment: as in the constructor.
+            base_url: as in the constructor.
+            timeout: as in the constructor.
+            max_retries: as in the constructor.
+            concurrency: as in the constructor.
+            rate_limit: as in the constructor.
+
+        Raises:
+            ConfigurationError: a variable is missing or cannot be used.
+        """
+        return cls(
+            credentials_from_env(environ),
+            environment=environment or _environment(environ.get("ANTON_ENVIRONMENT", "").strip()),
+            base_url=base_url or environ.get("ANTON_BASE_URL", "").strip() or None,
+            timeout=timeout,
+            max_retries=max_retries,
+            concurrency=concurrency,
+            rate_limit=rate_limit,
+        )
+
+    async def open(self) -> Self:
+        """Make the client ready to send; `async with` does this for you.
+
+        Raises:
+            ConfigurationError: it was closed before, or the given session is closed.
+        """
+        if self._closed:
+            raise ConfigurationError("This client was closed: make a new one.")
+        if self._wire.session is not None:
+            return self
+        if self._session is None:
+            self._owned = await self._make_session()
+        self._wire.session = self._session or self._owned
+        return self
+
+    async def close(self) -> None:
+        """End background work and close the connections; closing twice does no harm."""
+        self._closed = True
+        await self._authenticator.close()
+        if self._owned is not None:
+            await self._owned.close()
+        self._wire.session = None
+
+    async def warm_up(self) -> None:
+        """Fetch the access token now, so that the first call is as fast as the next.
+
+        Raises:
+            AuthenticationError: the token endpoint refused the credentials (400, 401 or 403).
+            TransportError: the token endpoint cannot be reached.
+        """
+        await self.transport.warm_up()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        response_type: type[T],
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Call an endpoint that this version of the SDK does not know, with everything the known ones get.
+
+        Args:
+            method: HTTP method.
+            path: path below the base URL, such as `/v1/new-thing`; percent-encoded, without a query.
+            response_type: what to decode the answer into; `{"data": ...}` is unwrapped.
+            query: query parameters.
+            body: JSON body; nothing is checked but that it can be encoded.
+            idempotency_key: as in every call; POST, PUT, PATCH and DELETE get a random one when it is left out.
+            timeout: seconds for the whole call.
+            max_retries: how many times a failed attempt may be repeated.
+            headers: further HTTP headers.
+
+        Raises:
+            RequestValidationError: the path or body cannot be sent.
+            ApiError: the API answered with an error status.
+            TransportError: no usable answer arrived.
+        """
+        if _PATH.fullmatch(path) is None or any(unquote(part) in {".", ".."} for part in path.split("/")):
+            raise RequestValidationError(
+                "must be a path such as /v1/payouts, without query or dot segments", field="path"
+            )
+        options: RequestOptions = {}
+        if idempotency_key is not None:
+            options["idempotency_key"] = idempotency_key
+        if timeout is not None:
+            options["timeout"] = timeout
+        if max_retries is not None:
+            options["max_retries"] = max_retries
+        if headers is not None:
+            options["headers"] = headers
+        url = join(self.settings.base_url, path)
+        call = freeze(
+            cast("Operation[T]", _unknown_operation(method.upper(), path, cast("Hashable", response_type))),
+            self.settings,
+            options,
+            url=url.with_query(dict(query)) if query else url,
+            body=None if body is None else encode_any(body),
+        )
+        data: T = (await self.transport.send(call)).data
+        return data
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AntonClient(base_url={str(self.settings.base_url)!r})"
+
+    async def _make_session(self) -> aiohttp.ClientSession:
+        context = self._ssl
+        if context is None and self.settings.base_url.scheme == "https":
+            context = await asyncio.to_thread(tls.create_default_context)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self.settings.concurrency, ssl=context or True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _unknown_operation(method: str, path: str, response_type: Hashable) -> Operation[Any]:
+    changes = method in {"POST", "PUT", "PATCH", "DELETE"}
+    return Operation(
+        id="request",
+        name="request",
+        method=method,
+        path=path,
+        response=cast("type[Any]", response_type),
+        shape="object",
+        retry="keyed" if changes else "safe",
+        idempotency_key=changes,
+    )
+
+
+def _authenticator(credentials: Credentials, base_url: URL, wire: Wire, clock: Clock) -> Authenticator:
+    if isinstance(credentials, ApiKeyCredentials):
+        check_environment(credentials.environment_prefix, base_url)
+        return KeyAuthenticator(credentials)
+    if not isinstance(credentials, OAuthCredentials):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        raise ConfigurationError("credentials must be OAuthCredentials or ApiKeyCredentials.")
+    check_environment(credentials.client_id, base_url)
+    token_url = credentials.token_url or join(base_url, "/oauth/token")
+    return DPoPAuthenticator(credentials, token_url, wire, clock)
+
+
+def _environment(name: str) -> Environment | None:
+    if not name:
+        return None
+    try:
+        return Environment(name)
+    except ValueError:
+        pass
+    raise ConfigurationError("ANTON_ENVIRONMENT must be sandbox or production.")
+
+
+def _proxy(text: str | None) -> URL | None:
+    if text is None:
+        return None
+    url = read_url(text)
+    if url is None or url.scheme not in {"http", "https"}:
+        raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128.")
+    return url
+
+
+def _check_tls(context: tls.SSLContext | None, base_url: URL) -> None:
+    if context is None or is_loopback(base_url):
+        return
+    if context.verify_mode is not tls.CERT_REQUIRED or not context.check_hostname:
+        raise ConfigurationError("ssl must check certificates and host names; leave it out to get the defaults.")
+    if context.minimum_version is not tls.TLSVersion.TLSv1_3 and context.minimum_version < tls.TLSVersion.TLSv1_2:
+        raise ConfigurationError("ssl must not allow TLS below 1.2.")

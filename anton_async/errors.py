@@ -1,0 +1,306 @@
+"""Every error the SDK raises, and what each says about the money.
+
+    AntonError
+    ├── ConfigurationError              the client cannot work as configured
+    ├── RequestValidationError          a request would break the API's rules; `.field` names the place
+    ├── ApiError                        the API answered with an error status
+    │   ├── BadRequestError             400
+    │   ├── AuthenticationError         401, and refusals of the token endpoint
+    │   ├── PermissionDeniedError       403
+    │   ├── NotFoundError               404
+    │   ├── ConflictError               409
+    │   ├── GoneError                   410
+    │   ├── UnprocessableEntityError    422
+    │   ├── RateLimitError              429
+    │   └── ServerError                 5xx
+    ├── TransportError                  no usable answer arrived
+    │   ├── ConnectionError             no connection was made
+    │   │   ├── TLSError                the peer could not be trusted
+    │   │   └── ProxyError              the proxy refused
+    │   └── ResponseLostError           the request left, its answer did not arrive whole
+    │       └── ReadTimeoutError        the answer did not arrive in time
+    ├── DeadlineExceededError           the call's own time ran out
+    ├── ResponseDecodeError             an answer arrived that is not what the API promises
+    ├── TokenError                      the token endpoint's answer cannot be used
+    ├── PaginationError                 a list does not advance
+    └── WebhookError
+        ├── WebhookSignatureError
+        └── WebhookPayloadError
+
+`.outcome` answers "did money move?". Errors are built from plain values, pickle, and never hold a secret.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str, limit: int = 500) -> str:
+    """Return foreign `text` safe for a log line: at most `limit` characters, control and direction marks escaped."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:limit])
+
+
+class Outcome(enum.Enum):
+    """What is known about the effect of a failed call."""
+
+    NOT_SENT = "not_sent"
+    """The request never left: nothing happened."""
+    REJECTED = "rejected"
+    """The API answered no: nothing happened."""
+    UNKNOWN = "unknown"
+    """The request may have been executed: repeat it only with the same idempotency key, or look it up."""
+
+
+class AntonError(Exception):
+    """Base of every error of the SDK.
+
+    Attributes:
+        outcome: what is known about the effect of the call.
+        idempotency_key: key the call was sent under, for mutations.
+        request_id: `X-Request-ID` of the last answer, to quote to support.
+        attempts: how many requests were sent for the call.
+        retry_after: seconds the API asked to wait, where it did.
+    """
+
+    default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome: Outcome | None = None,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+        attempts: int = 0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.outcome = outcome or self.default_outcome
+        self.idempotency_key = idempotency_key
+        self.request_id = request_id
+        self.attempts = attempts
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.outcome is Outcome.UNKNOWN:
+            parts.append("The outcome is unknown: repeat it only with the same idempotency key")
+        if self.idempotency_key is not None:
+            parts.append(f"idempotency key {self.idempotency_key}")
+        if self.request_id is not None:
+            parts.append(f"request {self.request_id}")
+        return "; ".join(parts)
+
+
+def _restore(cls: type[AntonError], args: tuple[object, ...], state: dict[str, Any]) -> AntonError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(AntonError):
+    """The client cannot work as configured; raised before anything is sent."""
+
+
+class RequestValidationError(AntonError):
+    """A request would break a rule of the API; raised before anything is sent.
+
+    Attributes:
+        field: dotted path of the offending parameter, such as `individual.address.country`.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, idempotency_key: str | None = None) -> None:
+        super().__init__(message if field is None else f"{field}: {message}", idempotency_key=idempotency_key)
+        self.field = field
+
+
+class ApiError(AntonError):
+    """The API answered with an error status.
+
+    Attributes:
+        status: HTTP status.
+        code: the API's stable error code; None when the answer names none.
+        details: per-field problems of a `validation_error`, or whatever the API put there; None when absent.
+
+    Source: https://docs.antonpayments.com/api-reference/errors
+    """
+
+    default_outcome: ClassVar[Outcome] = Outcome.REJECTED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        details: list[object] | dict[str, object] | None = None,
+        outcome: Outcome | None = None,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+        attempts: int = 0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            outcome=outcome,
+            idempotency_key=idempotency_key,
+            request_id=request_id,
+            attempts=attempts,
+            retry_after=retry_after,
+        )
+        self.status = status
+        self.code = code
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"
+
+
+class BadRequestError(ApiError):
+    """400: the API could not read the request."""
+
+
+class AuthenticationError(ApiError):
+    """401, or a refusal by the token endpoint: the credentials, the token or the proof were not accepted."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the credentials are good but may not do this."""
+
+
+class NotFoundError(ApiError):
+    """404: no such resource, or it belongs to another merchant."""
+
+
+class ConflictError(ApiError):
+    """409: the resource's state or the idempotency key does not allow this."""
+
+
+class GoneError(ApiError):
+    """410: the endpoint was removed, or a quote has expired."""
+
+
+class UnprocessableEntityError(ApiError):
+    """422: the request is well-formed but refused (validation, balance, business rule)."""
+
+
+class RateLimitError(ApiError):
+    """429: over the rate limit; `.retry_after` says how many seconds to wait."""
+
+
+class ServerError(ApiError):
+    """5xx: the API failed; on a mutation the outcome is unknown."""
+
+
+_BY_STATUS: Mapping[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def api_error_class(status: int) -> type[ApiError]:
+    """Return the error class for an HTTP status."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+
+
+class TransportError(AntonError):
+    """No usable answer arrived."""
+
+    default_outcome: ClassVar[Outcome] = Outcome.UNKNOWN
+
+
+class ConnectionError(TransportError):  # noqa: A001 - the public name; import it from anton_async to be clear
+    """No connection was made, so nothing was sent."""
+
+    default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
+
+
+class TLSError(ConnectionError):
+    """The TLS handshake failed or the certificate cannot be trusted; never retried, never downgraded."""
+
+
+class ProxyError(ConnectionError):
+    """The proxy could not be reached or refused to open the tunnel."""
+
+
+class ResponseLostError(TransportError):
+    """The request left, but no whole and readable answer came back."""
+
+
+class ReadTimeoutError(ResponseLostError):
+    """The request left, but its answer did not arrive within the read timeout."""
+
+
+class DeadlineExceededError(AntonError):
+    """The time given to the call ran out (`timeout`, in seconds, over everything the call does)."""
+
+
+class ResponseDecodeError(AntonError):
+    """An answer arrived that is not what the API promises.
+
+    Attributes:
+        status: HTTP status of that answer.
+    """
+
+    default_outcome: ClassVar[Outcome] = Outcome.UNKNOWN
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        outcome: Outcome | None = None,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(
+            message, outcome=outcome, idempotency_key=idempotency_key, request_id=request_id, attempts=attempts
+        )
+        self.status = status
+
+
+class TokenError(AntonError):
+    """The token endpoint's answer cannot be used: not a DPoP token, malformed, or bound to another key."""
+
+
+class PaginationError(AntonError):
+    """A list does not advance: the API repeated a cursor, or promised more without one.
+
+    Attributes:
+        cursor: where the list stopped; pass it as `cursor=` to resume.
+    """
+
+    default_outcome: ClassVar[Outcome] = Outcome.REJECTED
+
+    def __init__(self, message: str, *, cursor: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
+        self.cursor = cursor
+
+
+class WebhookError(AntonError):
+    """A webhook delivery was refused."""
+
+
+class WebhookSignatureError(WebhookError):
+    """The delivery is not signed with one of our secrets, or its timestamp is out of tolerance."""
+
+
+class WebhookPayloadError(WebhookError):
+    """The delivery is genuine but its body cannot be read."""

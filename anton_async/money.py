@@ -1,0 +1,53 @@
+"""Money on its way into a request.
+
+Amounts travel as decimal strings, never as floats. `amount()` is the one door: it takes what a caller may pass and
+gives an exact, finite `Amount`; `plain()` writes it in plain digits. Responses carry ordinary `Decimal`.
+
+Source: https://docs.antonpayments.com/api-reference/introduction
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TypeAlias
+
+MoneyInput: TypeAlias = Decimal | int | str
+"""What a money parameter takes: `Decimal("10.50")`, `10` or `"10.50"`; a float is refused."""
+
+_LIMIT = 10**12
+_PLAIN = re.compile(r"-?[0-9]{1,12}(\.[0-9]+)?")
+
+
+class Amount(Decimal):
+    """A checked amount: finite, at most 12 digits before the point."""
+
+
+def amount(value: object) -> Amount:
+    """Return `value` as an exact amount.
+
+    Args:
+        value: a `Decimal`, an `int`, or text of plain ASCII digits with at most 12 before the point.
+
+    Raises:
+        TypeError: for floats, booleans and anything else that is no amount.
+        ValueError: for NaN, infinities, exponents in text, and amounts out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        kind = type(value).__name__
+        raise TypeError(f'Expected a Decimal, an int or a decimal string such as "10.50", got {kind}')
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("Expected a finite amount")
+    if not isinstance(value, str) and not -_LIMIT < value < _LIMIT:
+        raise ValueError("Expected at most 12 digits before the point")
+    if isinstance(value, Decimal) and value.adjusted() < -64 and value:
+        raise ValueError("Expected at most 64 digits after the point")
+    text = value if isinstance(value, str) else format(value, "f")
+    if _PLAIN.fullmatch(text) is None:
+        raise ValueError('Expected plain digits such as "1234.56", at most 12 before the point')
+    return Amount(text)
+
+
+def plain(value: Decimal) -> str:
+    """Write `value` in plain digits, without an exponent."""
+    return format(value, "f")

@@ -1,0 +1,34 @@
+"""A whole answer: what `with_response` methods return instead of the data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiResponse(Generic[T_co]):
+    """The decoded data of a call and everything around it.
+
+    Attributes:
+        data: what the plain method returns.
+        status: HTTP status.
+        headers: headers of the answer, looked up in any case.
+        request_id: `X-Request-ID`, to quote to support.
+        idempotency_key: key the call was sent under; None for reads.
+        idempotent_replayed: True when the API repeated the answer to an earlier request under the same key.
+        attempts: how many requests were sent.
+        body: the raw body.
+    """
+
+    data: T_co
+    status: int
+    headers: Mapping[str, str]
+    request_id: str | None
+    idempotency_key: str | None
+    idempotent_replayed: bool
+    attempts: int
+    body: bytes

@@ -1,0 +1,161 @@
+"""One logical call, checked and encoded once.
+
+`prepare()` is the first stage of the transport: it checks everything a caller passed, before anything is sent, and
+freezes it as a `Call`. Every attempt then sends the same URL, the same bytes and the same idempotency key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+from yarl import URL
+
+from anton_async.config import RequestOptions, Settings, check_retries, check_timeout
+from anton_async.errors import RequestValidationError
+from anton_async.operation import Operation
+from anton_async.transport.idempotency import check_key, new_key
+from anton_async.transport.validation import check_fields, encode_json, to_texts
+
+T = TypeVar("T")
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
+_OUR_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "dpop",
+        "expect",
+        "host",
+        "idempotency-key",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[T]):
+    """One logical call: what every attempt of it sends, and how long and how often it may try."""
+
+    operation: Operation[T]
+    url: URL
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    idempotency_key: str | None
+    timeout: float
+    max_retries: int
+
+    @property
+    def label(self) -> str:
+        """Return method and path template, for messages: it holds no ids and no query."""
+        return f"{self.operation.method} {self.operation.path}"
+
+
+def prepare(
+    operation: Operation[T],
+    settings: Settings,
+    options: RequestOptions,
+    *,
+    path: Sequence[object] = (),
+    query: Mapping[str, object] | None = None,
+    body: Mapping[str, object] | None = None,
+) -> Call[T]:
+    """Check a call against the document and freeze it.
+
+    Args:
+        operation: the endpoint.
+        settings: defaults of the client.
+        options: what this call changes.
+        path: values of the path parameters, in template order.
+        query: query parameters; None and UNSET values are left out.
+        body: fields of the JSON body; None and UNSET values are left out, None is sent where the document allows null.
+
+    Raises:
+        RequestValidationError: a value breaks a constraint of the document; the error names the field and not the
+            value.
+        ConfigurationError: `timeout` or `max_retries` is out of range.
+    """
+    unknown = set(options) - {"idempotency_key", "timeout", "max_retries", "headers"}
+    if unknown:
+        raise RequestValidationError("this is not a parameter of the call.", field=min(unknown))
+    encoded = _encode_body(operation, body or {})
+    return freeze(operation, settings, options, url=_url(operation, settings, path, query or {}), body=encoded)
+
+
+def freeze(
+    operation: Operation[T], settings: Settings, options: RequestOptions, *, url: URL, body: bytes | None
+) -> Call[T]:
+    """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
+    key = options.get("idempotency_key")
+    if operation.idempotency_key:
+        key = new_key() if key is None else check_key(key)
+    elif key is not None:
+        raise RequestValidationError(
+            "this call does not take one: it does not change anything.", field="idempotency_key"
+        )
+    headers = {"Accept": "application/json", **_extra_headers(options.get("headers", {}))}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    return Call(
+        operation=operation,
+        url=url,
+        headers=headers,
+        body=body,
+        idempotency_key=key,
+        timeout=check_timeout(options["timeout"]) if "timeout" in options else settings.timeout,
+        max_retries=check_retries(options["max_retries"]) if "max_retries" in options else settings.max_retries,
+    )
+
+
+def _url(operation: Operation[T], settings: Settings, path: Sequence[object], query: Mapping[str, object]) -> URL:
+    values: dict[str, str] = {}
+    for (name, pattern), value in zip(operation.path_parameters, path, strict=True):
+        if not isinstance(value, str) or re.fullmatch(pattern, value, re.ASCII) is None:
+            raise RequestValidationError(f"must be text that matches {pattern}", field=name)
+        values[name] = quote(value, safe="")
+    url = join(settings.base_url, operation.path.format_map(values))
+    if operation.query is None:
+        return url
+    pairs = to_texts(check_fields(operation.query, query))
+    return url.with_query(pairs) if pairs else url
+
+
+def join(base_url: URL, path: str) -> URL:
+    """Return `path`, already percent-encoded, below `base_url`."""
+    return URL(f"{str(base_url).rstrip('/')}{path}", encoded=True)
+
+
+def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes | None:
+    if operation.body is None:
+        return None
+    encoded = encode_json(check_fields(operation.body, fields))
+    return None if encoded == b"{}" and not operation.body_required else encoded
+
+
+def _extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None:
+            raise RequestValidationError("a header name must be an HTTP token", field="headers")
+        if name.lower() in _OUR_HEADERS:
+            raise RequestValidationError(f"the SDK sets {name.lower()} itself", field="headers")
+        if _HEADER_VALUE.fullmatch(value) is None:
+            raise RequestValidationError(f"the value of {name} must be printable ASCII", field="headers")
+        checked[name] = value
+    return checked

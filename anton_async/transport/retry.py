@@ -1,0 +1,109 @@
+"""When a failed attempt is repeated, and how long to wait before.
+
+    NOT_SENT            repeated: nothing happened
+    429, in flight      repeated, not before `Retry-After`
+    unknown outcome     repeated for reads, and for mutations only under the same idempotency key
+    everything else     raised
+
+The loop is tenacity's, one `AsyncRetrying` a call, built only after a first failure.
+
+Source: https://docs.antonpayments.com/api-reference/errors
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from anton_async.clock import Clock
+from anton_async.errors import (
+    AntonError,
+    ApiError,
+    ConnectionError,
+    Outcome,
+    ProxyError,
+    RateLimitError,
+    ResponseDecodeError,
+    TLSError,
+    TransportError,
+)
+from anton_async.operation import RetryClass
+
+T = TypeVar("T")
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_BASE_DELAY = 0.5  # seconds
+_MAX_DELAY = 20.0  # seconds
+_JITTER = 0.5  # seconds on top of Retry-After
+
+
+def worth_repeating(error: BaseException, retry: RetryClass) -> bool:
+    """Return whether an attempt that ended in `error` may and should be repeated."""
+    if isinstance(error, TLSError | ProxyError):
+        return False
+    if isinstance(error, RateLimitError | ConnectionError):
+        return True
+    if isinstance(error, ApiError):
+        in_flight = error.status == 409 and error.code == "idempotency_in_flight"
+        passing = in_flight or error.status in _PASSING
+        return passing and (retry != "never" or error.outcome is Outcome.NOT_SENT)
+    if isinstance(error, TransportError):
+        return retry != "never" or error.outcome is Outcome.NOT_SENT
+    return isinstance(error, ResponseDecodeError) and retry == "keyed"
+
+
+def delay_before(attempt: int, retry_after: float | None) -> float:
+    """Return the pause in seconds after attempt number `attempt`: full jitter, never less than `retry_after`."""
+    backoff = random.uniform(0, min(_MAX_DELAY, _BASE_DELAY * 2 ** min(attempt - 1, 10)))  # noqa: S311 - no secret
+    if retry_after is None:
+        return backoff
+    return max(retry_after + random.uniform(0, _JITTER), backoff)  # noqa: S311 - no secret
+
+
+async def with_retries(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    retry: RetryClass,
+    max_retries: int,
+    remaining: Callable[[], float],
+    clock: Clock,
+) -> T:
+    """Run `attempt` until it succeeds, fails for good, or its retries or its time are spent.
+
+    Args:
+        attempt: one attempt; raises an `AntonError` of its own each time.
+        retry: the operation's retry class.
+        max_retries: how often it may be repeated.
+        remaining: seconds until the call's deadline; a pause that would reach it is not begun.
+        clock: where pauses are slept.
+    """
+    try:
+        return await attempt()
+    except AntonError as error:
+        if max_retries == 0 or not worth_repeating(error, retry):
+            raise
+        first: list[AntonError] = [error]
+
+    async def next_attempt() -> T:
+        if first:
+            raise first.pop()
+        return await attempt()
+
+    def pause(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        return delay_before(state.attempt_number, error.retry_after if isinstance(error, AntonError) else None)
+
+    def spent(state: RetryCallState) -> bool:
+        return state.attempt_number > max_retries or state.upcoming_sleep >= remaining()
+
+    loop = AsyncRetrying(
+        retry=retry_if_exception(lambda error: worth_repeating(error, retry)),
+        wait=pause,
+        stop=spent,
+        sleep=clock.sleep,
+        reraise=True,
+    )
+    return await loop(next_attempt)

@@ -1,0 +1,183 @@
+"""One request on the wire: signed at the last moment, never redirected, read under a cap, every fault translated.
+
+The innermost aiohttp middleware signs, because aiohttp may send a GET, PUT or DELETE again by itself: the second
+sending would carry the same proof. It also translates aiohttp's exceptions, which ends that hidden resend (aiohttp
+repeats only what it recognises) and keeps request headers out of our errors.
+
+Whether a request may have been executed is decided here, from the exception's type: what fails while connecting was not
+sent, whatever fails later has an unknown outcome.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from anton_async._version import __version__
+from anton_async.auth.authorization import Authorization
+from anton_async.clock import Clock
+from anton_async.config import Settings
+from anton_async.errors import (
+    ConfigurationError,
+    ConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    ResponseLostError,
+    TLSError,
+    TransportError,
+)
+
+_HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
+_FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError, EOFError)
+_TLS_FAULTS = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)
+_PROXY_FAULTS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
+_CONNECT_FAULTS = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireAnswer:
+    """An answer that arrived whole; `elapsed` is in seconds."""
+
+    url: URL
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    elapsed: float
+
+
+class Wire:
+    """Sends single requests over one aiohttp session.
+
+    Attributes:
+        session: set while the client is open.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.session: aiohttp.ClientSession | None = None
+        self._settings = settings
+        self._clock = clock
+        self._timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=settings.connect_timeout,
+            sock_connect=settings.connect_timeout,
+            sock_read=settings.read_timeout,
+        )
+
+    async def send(
+        self, method: str, url: URL, *, headers: Mapping[str, str], body: bytes | None, authorization: Authorization
+    ) -> WireAnswer:
+        """Send one request and read its answer.
+
+        Raises:
+            ConfigurationError: the client is not open.
+            ConnectionError: nothing was sent.
+            ResponseLostError: the request may have been executed, but no whole answer came back.
+        """
+        if self.session is None or self.session.closed:
+            raise ConfigurationError("The client is not open: use it inside `async with AntonClient(...) as anton:`.")
+        started = self._clock.monotonic()
+        response = await self.session.request(
+            method,
+            url,
+            headers={**_HEADERS, **headers},
+            data=body,
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=False,
+            timeout=self._timeout,
+            proxy=self._settings.proxy,
+            middlewares=(_SignedAttempt(authorization, url),),
+        )
+        content = await self._receive(response)
+        elapsed = self._clock.monotonic() - started
+        return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
+
+    async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
+        try:
+            return await self._read(response)
+        except _FAULTS as error:
+            fault = _lost(error)
+        finally:
+            if not response.content.at_eof():
+                response.close()
+            response.release()
+        raise fault
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if not 200 <= response.status < 600:
+            raise ResponseLostError("The answer's status is none that HTTP knows")
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            self._check_size(len(content))
+        match response.headers.get("Content-Encoding", "identity").strip().lower():
+            case "identity" | "":
+                return bytes(content)
+            case "gzip" | "x-gzip":
+                return self._inflate(content) if content else b""
+            case _:
+                raise ResponseLostError("The answer's Content-Encoding is none that was asked for")
+
+    def _inflate(self, content: bytearray) -> bytes:
+        inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            plain = inflater.decompress(content, self._settings.max_response_bytes + 1)
+        except zlib.error:
+            plain = b""
+        self._check_size(len(plain))
+        if not inflater.eof or inflater.unused_data:
+            raise ResponseLostError("The answer's gzip data is broken or cut short")
+        return plain
+
+    def _check_size(self, size: int) -> None:
+        if size > self._settings.max_response_bytes:
+            raise ResponseLostError(
+                f"The answer is larger than max_response_bytes ({self._settings.max_response_bytes})"
+            )
+
+
+class _SignedAttempt:
+    """The innermost middleware: runs once for each request that really leaves."""
+
+    def __init__(self, authorization: Authorization, url: URL) -> None:
+        self._authorization = authorization
+        self._origin = url.origin()
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.origin() != self._origin:
+            raise ConfigurationError("A request was about to leave for another origin than the API's.")
+        request.headers.update(self._authorization.headers(request.method, request.url))
+        try:
+            return await handler(request)
+        except _FAULTS as error:
+            fault = _connect_fault(error)
+        raise fault
+
+
+def _connect_fault(error: BaseException) -> TransportError:
+    if isinstance(error, _PROXY_FAULTS):
+        return ProxyError("The proxy could not be reached or refused the connection")
+    if isinstance(error, _TLS_FAULTS):
+        return TLSError("The TLS handshake failed or the server's certificate is not trusted")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectionError("No connection could be made in time")
+    if isinstance(error, _CONNECT_FAULTS):
+        number = getattr(error, "errno", None)
+        reason = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
+        return ConnectionError(f"No connection could be made{reason}")
+    return _lost(error)
+
+
+def _lost(error: BaseException) -> ResponseLostError:
+    if isinstance(error, TimeoutError):
+        return ReadTimeoutError("The answer did not arrive in time")
+    if isinstance(error, aiohttp.ClientResponseError | ValueError | RecursionError):
+        return ResponseLostError("The answer is not well-formed HTTP")
+    return ResponseLostError("The connection broke before the whole answer had arrived")

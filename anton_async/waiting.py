@@ -1,0 +1,53 @@
+"""Waiting for a terminal state, for those who cannot take webhooks.
+
+Generated `wait` methods call `wait_until`. It asks less and less often, since each look costs one request of the
+merchant's quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from anton_async.clock import Clock
+from anton_async.config import check_timeout
+from anton_async.errors import DeadlineExceededError
+
+T = TypeVar("T")
+
+_FIRST_PAUSE = 1.0  # seconds
+_LAST_PAUSE = 15.0  # seconds
+_GROWTH = 1.5
+
+
+async def wait_until(
+    fetch: Callable[[], Awaitable[T]],
+    *,
+    state: Callable[[T], str],
+    terminal: frozenset[str],
+    timeout: float,
+    clock: Clock,
+) -> T:
+    """Fetch again and again until the state is terminal.
+
+    Args:
+        fetch: reads the resource.
+        state: reads its state.
+        terminal: states that do not change any more.
+        timeout: seconds to wait altogether.
+        clock: where pauses are slept.
+
+    Raises:
+        DeadlineExceededError: the state was not terminal in time; the message names the last one seen.
+    """
+    ends = clock.monotonic() + check_timeout(timeout)
+    pause = _FIRST_PAUSE
+    while True:
+        found = await fetch()
+        if state(found) in terminal:
+            return found
+        left = ends - clock.monotonic()
+        if left <= 0:
+            raise DeadlineExceededError(f"Still {state(found)} after waiting for {timeout:g} seconds.")
+        await clock.sleep(min(pause, left))
+        pause = min(pause * _GROWTH, _LAST_PAUSE)
