@@ -9,13 +9,12 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TypedDict
 
 from yarl import URL
 
 from anton_async.errors import ConfigurationError
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Environment(enum.Enum):
@@ -151,7 +150,10 @@ def read_url(text: str) -> URL | None:
 
 def is_loopback(url: URL) -> bool:
     """Return whether `url` names this machine."""
-    return url.host in LOOPBACK or (url.host or "").startswith("127.")
+    try:
+        return ip_address(url.host or "").is_loopback
+    except ValueError:
+        return url.host == "localhost"
 
 
 def check_environment(client_id: str, base_url: URL) -> None:

@@ -42,7 +42,7 @@ def amount(value: object) -> Amount:
         raise ValueError("Expected at most 12 digits before the point")
     if isinstance(value, Decimal) and value.adjusted() < -64 and value:
         raise ValueError("Expected at most 64 digits after the point")
-    text = value if isinstance(value, str) else format(value, "f")
+    text = plain(value) if isinstance(value, Decimal) else str(value)
     if _PLAIN.fullmatch(text) is None:
         raise ValueError('Expected plain digits such as "1234.56", at most 12 before the point')
     return Amount(text)

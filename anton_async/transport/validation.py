@@ -36,12 +36,12 @@ def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
         RequestValidationError: a value breaks a constraint; the error names the field, and does not repeat the value.
     """
     nullable = _nullable(kind)
-    given = {
-        name: _plain_data(value)
-        for name, value in fields.items()
-        if value is not msgspec.UNSET and (value is not None or name in nullable)
-    }
     try:
+        given = {
+            name: _plain_data(value)
+            for name, value in fields.items()
+            if value is not msgspec.UNSET and (value is not None or name in nullable)
+        }
         return msgspec.convert(given, kind, dec_hook=_read_money)
     except msgspec.ValidationError as error:
         problem, field = _explain(kind, str(error))

@@ -44,3 +44,8 @@ ORDER: Any = {
     "reference": "S-1",
 }
 """Arguments of a good `payouts.create`; typed Any because tests spoil it on purpose."""
+
+
+def changed(fields: dict[str, Any], **changes: object) -> Any:
+    """Return `fields` with some of them changed."""
+    return {**fields, **changes}

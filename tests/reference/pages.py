@@ -1,0 +1,125 @@
+"""What five pages of Anton's API reference show: bodies of the earlier edition, as a client may still meet them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PAYOUT_ORDER: Any = {
+    "beneficiary_id": "ben_01HX8Z9K0M2N3P4Q5R6S7T8UA1",
+    "instrument_id": "ins_01HX8Z9K0M2N3P4Q5R6S7T8UA2",
+    "source_amount": "500.00",
+    "source_currency": "USD",
+    "dest_amount": "500.00",
+    "dest_currency": "USD",
+    "method": "ach",
+    "rail_type": "fiat",
+    "fixed_side": "fixed_dest",
+    "purpose": "contractor_payment",
+    "reference": "INV-1042",
+}
+
+PAYOUT: dict[str, Any] = {
+    "id": "pay_01HX8Z9K0M2N3P4Q5R6S7T8UAB",
+    "merchant_id": "mer_01HX8Z9K0M2N3P4Q5R6S7T8UZZ",
+    "beneficiary_id": "ben_01HX8Z9K0M2N3P4Q5R6S7T8UA1",
+    "instrument_id": "ins_01HX8Z9K0M2N3P4Q5R6S7T8UA2",
+    "status": "processing",
+    "method": "sepa",
+    "source_amount": "550.00",
+    "source_currency": "USD",
+    "dest_amount": "500.00",
+    "dest_currency": "EUR",
+    "exchange_rate": "0.9091",
+    "fee": "5.00",
+    "fee_currency": "USD",
+    "fee_bearer": "merchant",
+    "fixed_side": "fixed_dest",
+    "total_debited": "557.50",
+    "total_debited_currency": "USD",
+    "fee_finalized": False,
+    "buffer_amount": "2.50",
+    "buffer_currency": "USD",
+    "rail_type": "fiat",
+    "rail_provider": "openpayd",
+    "rail_reference": "OP-2026-04-15-778812",
+    "network": "sepa",
+    "purpose": "supplier_payment",
+    "reference": "PO-8821",
+    "created_at": "2026-04-15T14:30:00Z",
+    "updated_at": "2026-04-15T14:30:05Z",
+    "screened_at": "2026-04-15T14:30:02Z",
+    "approved_at": "2026-04-15T14:30:04Z",
+    "processed_at": "2026-04-15T14:30:05Z",
+}
+
+BENEFICIARY: dict[str, Any] = {
+    "id": "ben_01HX8Z9K0M2N3P4Q5R6S7T8UA1",
+    "merchant_id": "mer_01HX8Z9K0M2N3P4Q5R6S7T8UZZ",
+    "type": "individual",
+    "status": "active",
+    "display_name": "Jane Smith",
+    "country": "GB",
+    "external_ref": "contractor-1042",
+    "metadata": {"department": "engineering"},
+    "trust_score": 0.87,
+    "trust_tier": "HIGH",
+    "created_at": "2026-04-15T14:30:00Z",
+    "updated_at": "2026-04-15T14:30:00Z",
+}
+
+INSTRUMENT: dict[str, Any] = {
+    "id": "ins_01HX8Z9K0M2N3P4Q5R6S7T8UA2",
+    "beneficiary_id": "ben_01HX8Z9K0M2N3P4Q5R6S7T8UA1",
+    "merchant_id": "mer_01HX8Z9K0M2N3P4Q5R6S7T8UZZ",
+    "method": "iban",
+    "currency": "EUR",
+    "country": "DE",
+    "label": "Primary EUR account",
+    "display_last4": "5432",
+    "display_bank": "Deutsche Bank",
+    "masked_account": "DE89****5432",
+    "status": "active",
+    "is_default": True,
+    "created_at": "2026-04-15T14:30:00Z",
+    "updated_at": "2026-04-15T14:30:00Z",
+}
+
+BATCH: dict[str, Any] = {
+    "id": "bat_01HX8Z9K0M2N3P4Q5R6S7T8UBT",
+    "merchant_id": "mer_01HX8Z9K0M2N3P4Q5R6S7T8UZZ",
+    "uploaded_by": "usr_01HX8Z9K0M2N3P4Q5R6S7T8UUS",
+    "status": "validated",
+    "file_name": "payroll_2026_04_15.csv",
+    "file_format": "csv",
+    "file_size": 20480,
+    "total_rows": 120,
+    "valid_rows": 118,
+    "invalid_rows": 2,
+    "warning_rows": 1,
+    "skipped_rows": 0,
+    "processed_rows": 0,
+    "summary": {
+        "new_beneficiaries": 3,
+        "matched_beneficiaries": 115,
+        "existing_beneficiaries": 110,
+        "methods": {"iban": 100, "uk_bank": 18},
+        "estimated_debits": [
+            {
+                "currency": "USD",
+                "amount": "12345.67",
+                "fx_rows": 100,
+                "same_currency_rows": 18,
+                "rate_timestamp": "2026-04-15T14:29:00Z",
+            }
+        ],
+        "fx_markup_bps": 40,
+        "balance_check": {"USD": {"available": "20000.00", "estimated_debit": "12345.67", "sufficient": True}},
+    },
+    "source_currency": "USD",
+    "total_amount": "12345.67",
+    "total_currency": "USD",
+    "current_row_index": 0,
+    "expires_at": "2026-04-15T15:30:00Z",
+    "created_at": "2026-04-15T14:30:00Z",
+    "updated_at": "2026-04-15T14:30:00Z",
+}

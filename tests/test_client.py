@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+import aiohttp
+import msgspec
+import pytest
+
+import anton_async
+from anton_async import (
+    AntonClient,
+    ApiKeyCredentials,
+    ConfigurationError,
+    DeadlineExceededError,
+    RequestValidationError,
+)
+from tests.conftest import ClientMaker
+from tests.support.clock import SteppedClock
+from tests.support.examples import BALANCE, ORDER, PAYOUT
+from tests.support.raw_server import RawServer, Reply, answer, failure
+
+
+def test_every_public_name_exists_and_no_other() -> None:
+    found = {name for name in anton_async.__all__ if hasattr(anton_async, name)}
+
+    assert found == set(anton_async.__all__)
+    assert anton_async.__all__ == sorted(anton_async.__all__)
+
+
+@pytest.mark.fault("K12")
+async def test_a_client_that_is_not_open_says_so(make_client: ClientMaker, server: RawServer) -> None:
+    client = make_client()
+
+    with pytest.raises(ConfigurationError, match="async with"):
+        await client.balances.list()
+
+    assert server.connections == 0
+
+
+@pytest.mark.fault("K12", "B21")
+async def test_a_closed_client_says_so_and_closes_twice(make_client: ClientMaker) -> None:
+    client = make_client()
+    async with client:
+        pass
+
+    await client.close()
+
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.balances.list()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.open()
+
+
+@pytest.mark.fault("L05")
+async def test_two_clients_share_nothing(make_client: ClientMaker, server: RawServer) -> None:
+    server.script(*[answer(200, {"data": []})] * 2)
+
+    async with make_client() as one, make_client() as two:
+        await one.balances.list()
+        await two.balances.list()
+
+    assert len(server.token_calls) == 2
+
+
+@pytest.mark.fault("K11")
+async def test_a_session_of_the_users_is_used_made_harmless_and_left_open(
+    server: RawServer, clock: SteppedClock
+) -> None:
+    server.script(failure(404, "balance_not_found"), answer(200, {"data": BALANCE}))
+
+    async with aiohttp.ClientSession(raise_for_status=True, auto_decompress=True) as session:
+        async with AntonClient(
+            ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session, clock=clock
+        ) as anton:
+            with pytest.raises(anton_async.NotFoundError):
+                await anton.balances.retrieve("XXX")
+            await anton.balances.retrieve("USD")
+
+        assert not session.closed
+
+
+@pytest.mark.fault("K11")
+async def test_a_closed_session_is_refused(server: RawServer) -> None:
+    async with aiohttp.ClientSession() as session:
+        pass
+
+    async with AntonClient(ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session) as anton:
+        with pytest.raises(ConfigurationError):
+            await anton.balances.list()
+
+
+@pytest.mark.fault("K09")
+async def test_proxy_variables_are_not_read(
+    make_client: ClientMaker, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    server.script(answer(200, {"data": []}))
+
+    async with make_client() as anton:
+        assert await anton.balances.list() == []
+
+
+async def test_with_response_tells_everything_around_the_data(anton: AntonClient, server: RawServer) -> None:
+    server.script(answer(201, {"data": PAYOUT}, headers={"X-Request-ID": "r1", "X-Other": "o"}))
+
+    response = await anton.payouts.with_response.create(**ORDER, idempotency_key="k1")
+
+    assert response.data.id == PAYOUT["id"]
+    assert (response.status, response.request_id, response.idempotency_key, response.attempts) == (201, "r1", "k1", 1)
+    assert (response.headers["x-other"], response.idempotent_replayed) == ("o", False)
+    assert msgspec.json.decode(response.body) == {"data": PAYOUT}
+
+
+class Thing(msgspec.Struct):
+    id: str
+    price: Decimal
+
+
+async def test_an_unknown_endpoint_gets_everything_a_known_one_gets(anton: AntonClient, server: RawServer) -> None:
+    server.script(failure(503, "x"), answer(200, {"data": {"id": "t", "price": "1.50"}}))
+
+    thing = await anton.request(
+        "post",
+        "/v1/new-thing",
+        response_type=Thing,
+        query={"a": "b c"},
+        body={"price": Decimal("1E+1"), "of": [Decimal("0.1")]},
+    )
+
+    first, second = server.requests
+    assert (thing.id, thing.price) == ("t", Decimal("1.50"))
+    assert (first.method, first.target) == ("POST", "/v1/new-thing?a=b+c")
+    assert first.json == {"price": "10", "of": ["0.1"]}
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.proof["htu"].endswith("/v1/new-thing")
+
+
+async def test_an_unknown_endpoint_is_read_as_a_plain_dict(anton: AntonClient, server: RawServer) -> None:
+    server.script(answer(200, {"a": 1}))
+
+    assert await anton.request("GET", "/v1/new-thing", response_type=dict[str, int]) == {"a": 1}
+
+
+@pytest.mark.fault("H01")
+@pytest.mark.parametrize(
+    "path", ["", "v1/x", "//evil.example/", "/v1/../x", "/v1/%2e%2e/x", "/v1/x?y", "/v1/x#y", "/v1/é", "/v1/\r\n"]
+)
+async def test_an_unknown_endpoint_stays_below_the_base_url(anton: AntonClient, server: RawServer, path: str) -> None:
+    with pytest.raises(RequestValidationError, match="path"):
+        await anton.request("GET", path, response_type=dict[str, object])
+
+    assert server.requests == []
+
+
+async def test_a_body_that_is_no_json_is_refused(anton: AntonClient, server: RawServer) -> None:
+    for body in ({"a": object()}, {"a": "\ud800"}):
+        with pytest.raises(RequestValidationError, match="JSON"):
+            await anton.request("POST", "/v1/x", response_type=dict[str, object], body=body)
+
+    assert server.requests == []
+
+
+def payout(status: str) -> Reply:
+    return answer(200, {"data": {**PAYOUT, "status": status}})
+
+
+async def test_waiting_ends_at_a_terminal_state(anton: AntonClient, server: RawServer, clock: SteppedClock) -> None:
+    server.script(payout("pending_screening"), payout("screening_failed"), payout("something_new"), payout("completed"))
+
+    done = await anton.payouts.wait("pay_1", timeout=300)
+
+    assert (done.status, len(server.requests)) == ("completed", 4)
+    assert clock.pauses == sorted(clock.pauses)
+
+
+async def test_waiting_ends_in_time(anton: AntonClient, server: RawServer, clock: SteppedClock) -> None:
+    server.script(*[payout("sent")] * 50)
+    started = clock.monotonic()
+
+    with pytest.raises(DeadlineExceededError, match="Still sent"):
+        await anton.payouts.wait("pay_1", timeout=100)
+
+    assert 99 < clock.monotonic() - started < 101
+
+
+@pytest.mark.fault("I04")
+async def test_logs_at_debug_hold_neither_secret_nor_body(
+    anton: AntonClient, server: RawServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.script(failure(503, "x"), answer(201, {"data": PAYOUT}))
+
+    await anton.payouts.create(**ORDER)
+
+    proof = server.requests[0].headers["dpop"]
+    assert "POST /v1/payouts" in caplog.text
+    for secret in ("1" * 48, "opaque-1", proof, "Basic ", ORDER["reference"], ORDER["beneficiary_id"]):
+        assert secret not in caplog.text
