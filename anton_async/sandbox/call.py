@@ -1,0 +1,46 @@
+"""One request on its way to a handler: routed, let in, and checked against the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from anton_async.sandbox.document import Operation
+from anton_async.sandbox.errors import Answer
+
+Handler = Callable[["Call"], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a handler gets to see of a request."""
+
+    operation: Operation
+    path: Mapping[str, str]
+    query: Mapping[str, object]
+    body: Mapping[str, object]
+
+    @property
+    def id(self) -> str:
+        """The id in the path."""
+        return self.path["id"]
+
+    @property
+    def limit(self) -> int:
+        """The page size."""
+        return msgspec.convert(self.query["limit"], int)
+
+    def text(self, name: str) -> str | None:
+        """Return a query parameter, None when it was not sent."""
+        return msgspec.convert(self.query.get(name), str | None)
+
+    def texts(self, name: str) -> frozenset[str]:
+        """Return the values of a query parameter that may be repeated."""
+        return frozenset(msgspec.convert(self.query.get(name, ()), list[str]))
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a timestamp parameter, None when it was not sent."""
+        return msgspec.convert(self.query.get(name), datetime | None)

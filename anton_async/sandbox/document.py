@@ -1,0 +1,188 @@
+"""The OpenAPI document as the sandbox serves it: operations, routes, and the rules of each body and parameter.
+
+The document is the package's own `document.json`; method, path, parameters and whether a key or a token is needed
+all come from there, so a new endpoint needs only a handler.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import cast
+from urllib.parse import unquote
+
+import msgspec
+
+from anton_async.sandbox.errors import Refusal
+from anton_async.sandbox.paging import read_limit
+from anton_async.sandbox.validation import Json, Rules, Schemas
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_JSON = "application/json"
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+# One description of the API publishes the key set here, another at the root; both are served.
+_OTHER_PATHS = {"/.well-known/jwks.json": "/v1/.well-known/jwks.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One path or query parameter."""
+
+    name: str
+    many: bool
+    integer: bool
+    rules: Rules
+
+    def read(self, texts: Sequence[str]) -> object:
+        """Return the parameter's value from its texts in the URL.
+
+        Raises:
+            Refusal: 400 when the value breaks the document's rules.
+        """
+        value: object = list(texts) if self.many else texts[0]
+        if self.integer and _INTEGER.fullmatch(texts[0]):
+            value = int(texts[0])
+        problem = self.rules.problem(value)
+        if problem is None:
+            return value
+        code = "invalid_country_code" if self.name == "country" else "bad_request"
+        raise Refusal(400, code, f"parameter {self.name} {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One endpoint, as far as a server needs to know it."""
+
+    id: str
+    method: str
+    path: str
+    authenticated: bool
+    keyed: bool
+    path_parameters: Mapping[str, Parameter]
+    query_parameters: Mapping[str, Parameter]
+    body: Rules | None
+    body_required: bool
+
+    def read_path(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return the path parameters; raises the 400 of a malformed one."""
+        for name, text in texts.items():
+            self.path_parameters[name].read([text])
+        return dict(texts)
+
+    def read_query(self, query: Mapping[str, Sequence[str]]) -> dict[str, object]:
+        """Return the declared query parameters that were sent; others are ignored."""
+        values: dict[str, object] = {}
+        for name, parameter in self.query_parameters.items():
+            texts = query.get(name)
+            if name == "limit":
+                values[name] = read_limit(self.id, texts[0] if texts else None)
+            elif texts:
+                values[name] = parameter.read(texts)
+        return values
+
+
+class Document:
+    """Operations by id, and by method and path."""
+
+    def __init__(self, document: Json) -> None:
+        reader = _Reader(document)
+        self.operations = {operation.id: operation for operation in reader.operations()}
+        self._fixed: dict[str, dict[str, Operation]] = {}
+        self._templates: dict[str, tuple[re.Pattern[str], dict[str, Operation]]] = {}
+        for operation in self.operations.values():
+            for path in filter(None, (operation.path, _OTHER_PATHS.get(operation.path))):
+                self._add_route(path, operation)
+
+    def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+        """Return the operation behind a method and an undecoded path, with the path parameters.
+
+        Raises:
+            Refusal: 404 for an unknown path, 405 for a method the path does not have, 400 for a malformed parameter.
+        """
+        parameters: dict[str, str] = {}
+        methods = self._fixed.get(path)
+        if methods is None:
+            methods, parameters = self._match(path)
+        operation = methods.get(method)
+        if operation is None:
+            allowed = ", ".join(sorted(methods))
+            raise Refusal(405, "method_not_allowed", f"use one of: {allowed}", headers={"Allow": allowed})
+        return operation, operation.read_path(parameters) if parameters else parameters
+
+    def _match(self, path: str) -> tuple[dict[str, Operation], dict[str, str]]:
+        for pattern, methods in self._templates.values():
+            match = pattern.fullmatch(path)
+            if match:
+                return methods, {name: unquote(text) for name, text in match.groupdict().items()}
+        raise Refusal(404, "not_found", "no such endpoint")
+
+    def _add_route(self, path: str, operation: Operation) -> None:
+        if "{" not in path:
+            self._fixed.setdefault(path, {})[operation.method] = operation
+            return
+        pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+        self._templates.setdefault(path, (pattern, {}))[1][operation.method] = operation
+
+
+class _Reader:
+    """Turns the document's JSON into operations."""
+
+    def __init__(self, document: Json) -> None:
+        self._document = document
+        self._schemas = Schemas(cast("Json", document["components"]))
+
+    def operations(self) -> Iterable[Operation]:
+        paths = cast("Mapping[str, Json]", self._document["paths"])
+        for path, item in paths.items():
+            shared = self._parameters(item)
+            for method in _METHODS:
+                if method in item:
+                    yield self._operation(path, method, cast("Json", item[method]), shared)
+
+    def _operation(self, path: str, method: str, operation: Json, shared: Sequence[Json]) -> Operation:
+        parameters = [*shared, *self._parameters(operation)]
+        body = self._resolved(cast("Json", operation.get("requestBody", {})))
+        media = cast("Mapping[str, Json]", body.get("content", {})).get(_JSON)
+        return Operation(
+            id=cast("str", operation["operationId"]),
+            method=method.upper(),
+            path=path,
+            authenticated=bool(operation.get("security", self._document.get("security"))),
+            keyed=any(parameter["name"] == "Idempotency-Key" for parameter in parameters),
+            path_parameters=self._compiled(parameters, "path"),
+            query_parameters=self._compiled(parameters, "query"),
+            body=None if media is None else self._schemas.compile(cast("Json", media["schema"])),
+            body_required=bool(body.get("required")),
+        )
+
+    def _parameters(self, holder: Json) -> list[Json]:
+        return [self._resolved(parameter) for parameter in cast("list[Json]", holder.get("parameters", []))]
+
+    def _compiled(self, parameters: Iterable[Json], place: str) -> dict[str, Parameter]:
+        compiled: dict[str, Parameter] = {}
+        for parameter in parameters:
+            if parameter["in"] == place:
+                name, schema = cast("str", parameter["name"]), cast("Json", parameter["schema"])
+                kind = self._resolved(schema).get("type")
+                compiled[name] = Parameter(name, kind == "array", kind == "integer", self._schemas.compile(schema))
+        return compiled
+
+    def _resolved(self, node: Json) -> Json:
+        reference = node.get("$ref")
+        if not isinstance(reference, str):
+            return node
+        target = self._document
+        for step in reference.removeprefix("#/").split("/"):
+            target = cast("Json", target[step])
+        return self._resolved(target)
+
+
+@functools.cache
+def load_document() -> Document:
+    """Return the package's document, compiled once a process."""
+    text = resources.files("anton_async.sandbox").joinpath("document.json").read_bytes()
+    return Document(msgspec.json.decode(text, type=dict[str, object]))

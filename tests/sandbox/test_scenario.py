@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from tests.sandbox.wire import Wire
+
+
+async def test_a_dropped_response_was_carried_out(wire: Wire) -> None:
+    wire.sandbox.on("createPayout").drop_response()
+
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await wire.pay("k1")
+    again = await wire.pay("k1")
+
+    assert (again.status, again.headers["X-Idempotent-Replayed"]) == (201, "true")
+    assert wire.sandbox.executed == {"k1": 1}
+    assert [(seen.status, seen.delivered, seen.replayed) for seen in wire.sandbox.requests[1:]] == [
+        (201, False, False),
+        (201, True, True),
+    ]
+
+
+async def test_a_failure_has_no_effect(wire: Wire) -> None:
+    wire.sandbox.on("createPayout").fail(times=2)
+
+    failed = [await wire.pay("k1") for _ in range(2)]
+    paid = await wire.pay("k1")
+
+    assert [(reply.status, reply.code) for reply in failed] == [(503, "internal_error")] * 2
+    assert {reply.json["error"]["message"] for reply in failed} == {"internal server error"}
+    assert paid.status == 201
+    assert wire.sandbox.executed == {"k1": 1}
+
+
+async def test_steps_are_taken_in_order(wire: Wire) -> None:
+    wire.sandbox.on("listBalances").let_through().fail(500).fail(429, code="slow_down", retry_after=7)
+
+    replies = [await wire.call("GET", "/v1/balances") for _ in range(4)]
+
+    assert [reply.status for reply in replies] == [200, 500, 429, 200]
+    assert (replies[2].code, replies[2].headers["Retry-After"]) == ("slow_down", "7")
+
+
+async def test_a_delay_passes_on_the_clock(wire: Wire) -> None:
+    await wire.token()
+    wire.sandbox.on("getBalance").delay(2.5)
+
+    reply = await wire.call("GET", "/v1/balances/USD")
+
+    assert reply.status == 200
+    assert wire.clock.pauses == [2.5]
+
+
+async def test_other_operations_are_left_alone(wire: Wire) -> None:
+    wire.sandbox.on("listBalances").fail()
+
+    assert (await wire.call("GET", "/v1/balances/USD")).status == 200
+
+
+async def test_the_token_endpoint_fails_in_the_flat_form(wire: Wire) -> None:
+    wire.sandbox.on("createAccessToken").fail(503, retry_after=1).fail(401)
+
+    busy, unknown = await wire.ask_token(), await wire.ask_token()
+
+    assert (busy.status, busy.json["error"], busy.headers["Retry-After"]) == (503, "server_error", "1")
+    assert (unknown.status, unknown.json["error"]) == (401, "invalid_client")
+
+
+async def test_a_request_without_credentials_takes_no_step(wire: Wire) -> None:
+    wire.sandbox.on("listBalances").fail()
+
+    refused = await wire.send("GET", "/v1/balances")
+    failed = await wire.call("GET", "/v1/balances")
+
+    assert (refused.status, failed.status) == (401, 503)
+
+
+async def test_nonsense_is_refused_at_once(wire: Wire) -> None:
+    with pytest.raises(ValueError, match=r"no operation 'payPayout'; the document has: .*createPayout"):
+        wire.sandbox.on("payPayout")
+    with pytest.raises(ValueError, match="from 400 to 599"):
+        wire.sandbox.on("createPayout").fail(200)
+    with pytest.raises(ValueError, match="times must be 1 or more"):
+        wire.sandbox.on("createPayout").drop_response(times=0)
