@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from anton_async.errors import RequestValidationError
-from anton_async.money import amount, plain
+from anton_async.money import Amount, amount, plain
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -160,8 +160,7 @@ def _breaks_utf8(value: object) -> bool:
 
 
 def _read_money(kind: type, value: object) -> object:
-    del kind
-    return amount(value)
+    return amount(value) if kind is Amount else value
 
 
 def _write_money(value: object) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -34,20 +34,13 @@ def assert_decoded(struct: msgspec.Struct, shown: dict[str, Any]) -> None:
             assert str(found) == str(value), name
         elif isinstance(found, dt.datetime):
             assert found == dt.datetime.fromisoformat(value), name
-        elif isinstance(found, list | dict):
-            assert_items_decoded(found, value)
         else:
-            assert found == value, name
+            assert _shown(found) == value, name
 
 
-def assert_items_decoded(found: Any, shown: Any) -> None:
-    assert len(found) == len(shown)
-    keys: list[Any] = [*cast("dict[str, Any]", shown)] if isinstance(shown, dict) else [*range(len(shown))]
-    for key in keys:
-        if isinstance(found[key], msgspec.Struct):
-            assert_decoded(found[key], shown[key])
-        else:
-            assert found[key] == shown[key]
+def _shown(value: Any) -> object:
+    """Return a decoded list or map as the page writes it, and anything else as it is."""
+    return msgspec.to_builtins(value)
 
 
 def assert_dpop(request: SeenRequest) -> None:
