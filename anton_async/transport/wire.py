@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.client_middlewares import ClientHandlerType
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -150,7 +149,7 @@ class _SignedAttempt:
         self._authorization = authorization
         self._origin = url.origin()
 
-    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != self._origin:
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
         request.headers.update(self._authorization.headers(request.method, request.url))
