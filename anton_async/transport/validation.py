@@ -104,7 +104,7 @@ def _plain_decimal(value: object) -> object:
 def _plain_data(value: object, leaf: Callable[[object], object] = _same) -> object:
     """Turn structs inside a request into mappings: msgspec would take them without a look."""
     if isinstance(value, msgspec.Struct):
-        value = msgspec.structs.asdict(value)
+        value = dict(zip(value.__struct_encode_fields__, msgspec.structs.astuple(value), strict=True))
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
         return {name: _plain_data(item, leaf) for name, item in items if item is not msgspec.UNSET}
@@ -115,7 +115,7 @@ def _plain_data(value: object, leaf: Callable[[object], object] = _same) -> obje
 
 @functools.cache
 def _nullable(kind: type[msgspec.Struct]) -> frozenset[str]:
-    return frozenset(item.name for item in msgspec.structs.fields(kind) if _allows(item.type, inspect.NoneType))
+    return frozenset(item.encode_name for item in msgspec.structs.fields(kind) if _allows(item.type, inspect.NoneType))
 
 
 def _allows(annotation: object, wanted: type[inspect.Type]) -> bool:

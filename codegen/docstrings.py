@@ -1,0 +1,107 @@
+"""Docstrings of generated methods.
+
+Each says what the method does, its arguments with their bounds, what comes back, what may go wrong, and where to read
+more. `resources` asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen import text
+from codegen.arguments import Argument
+from codegen.document import Document, child
+from codegen.operations import Endpoint, Failure
+
+_INDENT = 8
+_ERRORS = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    410: "GoneError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+}
+_SHAPES = {
+    "page": "A pager of `{}`: await it for the first page, or read every item with `async for`.",
+    "list": "All of them, as a list of `{}`.",
+    "none": "Nothing.",
+}
+
+
+def method_docstring(document: Document, endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
+    """Return the docstring literal of the method that calls `endpoint`."""
+    node = endpoint.call.node
+    summary = text.sentence(node.get("summary") or f"Call {endpoint.call.method} {endpoint.call.path}")
+    description = text.sentence(node.get("description", ""))
+    blocks = [
+        text.paragraph(summary, _INDENT),
+        *([text.paragraph(description, _INDENT)] if description else []),
+        _section("Args", [*(_argument(argument) for argument in arguments), _options(endpoint)]),
+        _section("Returns", [_returns(endpoint)]),
+        _section("Raises", _raises(endpoint)),
+    ]
+    docs = endpoint.docs or child(document.root, "externalDocs").get("url", "")
+    if docs:
+        blocks.append(f"Docs: {docs}")
+    return text.quoted(("\n\n" + " " * _INDENT).join(blocks), _INDENT)
+
+
+def wait_docstring(endpoint: Endpoint, identifier: str) -> str:
+    """Return the docstring literal of the waiting helper beside `endpoint`."""
+    if endpoint.wait is None:
+        return ""
+    blocks = [
+        f"Wait until `{endpoint.wait.field}` is one of `{endpoint.wait.terminal}`.",
+        "Looks again and again, less and less often. Webhooks tell sooner and cost no requests.",
+        _section("Args", [f"{identifier}: As in `{endpoint.method}`.", "timeout: Seconds to wait; more than 0."]),
+        _section("Returns", [f"The `{endpoint.response}` in its last state."]),
+        _section(
+            "Raises",
+            [
+                f"DeadlineExceededError: `{endpoint.wait.field}` was still another one when the time was over.",
+                f"AntonError: As in `{endpoint.method}`.",
+            ],
+        ),
+    ]
+    return text.quoted(("\n\n" + " " * _INDENT).join(blocks), _INDENT)
+
+
+def _section(title: str, entries: Sequence[str]) -> str:
+    inner = " " * (_INDENT + 4)
+    return "\n".join([f"{title}:", *(inner + text.paragraph(entry, _INDENT + 4, hanging=4) for entry in entries)])
+
+
+def _argument(argument: Argument) -> str:
+    return f"{argument.name}: {argument.text or 'The document says nothing more.'}"
+
+
+def _options(endpoint: Endpoint) -> str:
+    keys = ["timeout", "max_retries", "headers"]
+    if endpoint.call.idempotency_key:
+        keys.insert(0, "idempotency_key")
+    return f"**options: For this call alone: {', '.join(f'`{key}`' for key in keys)}; see `RequestOptions`."
+
+
+def _returns(endpoint: Endpoint) -> str:
+    form = _SHAPES.get(endpoint.call.shape, "{}").format(endpoint.response)
+    if endpoint.call.shape in {"object", "bare"}:
+        return f"`{endpoint.response}`: {text.sentence(endpoint.call.returns)}".removesuffix(": ")
+    return form
+
+
+def _raises(endpoint: Endpoint) -> list[str]:
+    return [
+        "RequestValidationError: An argument breaks its bounds; nothing was sent.",
+        *(_failure(failure) for failure in endpoint.failures),
+        "AntonError: Anything else that goes wrong; `.outcome` tells whether the call took effect.",
+    ]
+
+
+def _failure(failure: Failure) -> str:
+    error = _ERRORS.get(failure.status, "ServerError" if failure.status >= 500 else "ApiError")
+    codes = f" ({', '.join(f'`{code}`' for code in failure.codes)})" if failure.codes else ""
+    meaning = " ".join(failure.text.split()).rstrip(".")
+    return f"{error}: {failure.status}{codes}{f': {meaning}' if meaning else ''}."

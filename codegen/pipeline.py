@@ -1,0 +1,85 @@
+"""All steps in their order: from a document to the finished files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from codegen.calls import read_calls
+from codegen.diff import MARK
+from codegen.document import render
+from codegen.errors import CodegenError
+from codegen.load import load
+from codegen.models import render_models
+from codegen.normalise import normalise
+from codegen.operations import read_endpoints, render_operations
+from codegen.resources import render_resources
+from codegen.verify import find_failure
+
+PACKAGE = Path(__file__).resolve().parent.parent / "anton_async"
+
+# Import order and unused imports only: other rules would move what msgspec needs at run time.
+_RUFF = (("check", "--fix", "--select", "I,F401"), ("format",))
+_SETTINGS = (
+    "line-length = 120",
+    'target-version = "py311"',
+    'lint.isort.known-first-party = ["anton_async"]',
+    "lint.isort.split-on-trailing-comma = false",
+    "format.skip-magic-trailing-comma = true",
+)
+
+
+def compile_document(spec: Path, overlay: Path | None) -> dict[str, str]:
+    """Return the generated files by their path below the package.
+
+    Raises:
+        CodegenError: the document cannot be compiled; the message says how to mend it.
+    """
+    document = load(spec, overlay)
+    header = f"{MARK} from {document.source} (sha256:{document.digest[:16]}): do not edit."
+    calls, extended = read_calls(document)
+    schemas = normalise(extended, calls)
+    endpoints = read_endpoints(extended, calls, schemas)
+    resources = render_resources(extended, endpoints, schemas, header)
+    resources["operations.py"] = render_operations(endpoints, schemas, header)
+    files = {
+        **{f"models/{name}": source for name, source in render_models(schemas, header).items()},
+        **{f"resources/{name}": source for name, source in resources.items()},
+    }
+    return {**_finish(files), "sandbox/document.json": render(document.root)}
+
+
+def _finish(files: Mapping[str, str]) -> dict[str, str]:
+    """Format the modules, and make sure that every struct can be decoded."""
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory) / "generated"
+        for name, source in files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(source, encoding="utf-8")
+        for arguments in _RUFF:
+            _ruff(*arguments, directory=tree)
+        failure = find_failure(tree, PACKAGE)
+        if failure is not None:
+            raise CodegenError(f"No Decoder can be built for {failure}. Describe it differently in the overlay.")
+        return {name: (tree / name).read_text(encoding="utf-8") for name in files}
+
+
+def _ruff(*arguments: str, directory: Path) -> None:
+    settings = [part for setting in _SETTINGS for part in ("--config", setting)]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        *arguments,
+        "--isolated",
+        "--no-cache",
+        "--quiet",
+        *settings,
+        str(directory),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise CodegenError(f"ruff {arguments[0]} refused the generated code: {result.stdout}{result.stderr}")

@@ -1,0 +1,118 @@
+"""The sixth step: `anton_async/resources`, the classes whose methods users call.
+
+One module a resource; `resources/__init__.py` binds them all to the base class of `AntonClient`, so a new endpoint
+needs no code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codegen import names, text
+from codegen.arguments import Argument, read_arguments
+from codegen.docstrings import method_docstring, wait_docstring
+from codegen.document import Document
+from codegen.errors import CodegenError
+from codegen.models import terminals
+from codegen.operations import Endpoint
+from codegen.render import template
+from codegen.schemas import Schemas
+
+_RETURNS = {"page": "Pager[{}]", "list": "{list}[{}]", "none": "None"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One generated method, ready for the template."""
+
+    endpoint: Endpoint
+    arguments: tuple[Argument, ...]
+    docstring: str
+    wait_docstring: str
+    returns: str
+
+    def given(self, where: str) -> list[Argument]:
+        """Return the arguments that go into `path`, `query` or `body`."""
+        return [argument for argument in self.arguments if argument.where == where]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One generated class; `children` are the resources nested in it."""
+
+    path: str
+    text: str
+    methods: list[Method] = field(default_factory=list[Method])
+    children: list[Resource] = field(default_factory=list["Resource"])
+
+    @property
+    def attribute(self) -> str:
+        """Return its name on the client or on the parent."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def module(self) -> str:
+        """Return the name of its module."""
+        return self.path.replace(".", "_")
+
+    @property
+    def class_name(self) -> str:
+        """Return the name of its class."""
+        return names.pascal(self.path)
+
+
+def render_resources(
+    document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas, header: str
+) -> dict[str, str]:
+    """Return the files of `resources/` by name, but for the operation table."""
+    resources = _tree(document, endpoints, schemas)
+    models = sorted([*schemas.answers.structs, *schemas.requests.structs])
+    for resource in resources.values():
+        if resource.class_name in models:
+            raise CodegenError(
+                f"The class of the resource `{resource.path}` would be called `{resource.class_name}`, as a schema is. "
+                "Choose another x-anton-resource in the overlay."
+            )
+    enums = sorted([*schemas.enums, *terminals(schemas)])
+    page = template("resource.py.jinja2")
+    files = {
+        f"{resource.module}.py": page.render(header=header, resource=resource, models=models, enums=enums)
+        for resource in resources.values()
+    }
+    top = [resource for path, resource in resources.items() if "." not in path]
+    return {"__init__.py": template("resources.py.jinja2").render(header=header, resources=top, text=text), **files}
+
+
+def _tree(document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas) -> dict[str, Resource]:
+    resources: dict[str, Resource] = {}
+    tags = {tag["name"]: text.sentence(tag.get("description", "")) for tag in document.root.get("tags", [])}
+    lists = {endpoint.resource for endpoint in endpoints if endpoint.method == "list"}
+    for endpoint in endpoints:
+        if endpoint.resource is None:
+            continue
+        about = next((tags[tag] for tag in endpoint.call.node.get("tags", []) if tags.get(tag)), "")
+        resource = _resource(resources, endpoint.resource, about)
+        arguments = read_arguments(document, endpoint, schemas)
+        identifier = arguments[0].name if arguments else ""
+        form = _RETURNS.get(endpoint.call.shape, "{}")
+        # Inside a class with a method `list`, the plain name means that method.
+        builtin = "builtins.list" if endpoint.resource in lists else "list"
+        resource.methods.append(
+            Method(
+                endpoint=endpoint,
+                arguments=arguments,
+                docstring=method_docstring(document, endpoint, arguments),
+                wait_docstring=wait_docstring(endpoint, identifier),
+                returns=form.format(endpoint.response, list=builtin),
+            )
+        )
+    return resources
+
+
+def _resource(resources: dict[str, Resource], path: str, about: str) -> Resource:
+    if path not in resources:
+        resources[path] = Resource(path=path, text=about or f"Calls of `{path}`.")
+        parent = path.rpartition(".")[0]
+        if parent:
+            _resource(resources, parent, "").children.append(resources[path])
+    return resources[path]
