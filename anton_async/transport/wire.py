@@ -149,12 +149,12 @@ class _SignedAttempt:
         self._authorization = authorization
         self._origin = url.origin()
 
-    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    async def __call__(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != self._origin:
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
         request.headers.update(self._authorization.headers(request.method, request.url))
         try:
-            return await handler(request)
+            return await send(request)
         except _FAULTS as error:
             fault = _connect_fault(error)
         raise fault

@@ -74,9 +74,7 @@ def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
     for seed in seeds:
         command = [sys.executable, "-W", "error", "-m", "codegen", "--out", str(tmp_path / seed)]
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run(  # noqa: S603  (our own module)
-            command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 
     first, second = (files(tmp_path / seed) for seed in seeds)

@@ -195,7 +195,7 @@ def test_it_shares_no_code_with_the_client() -> None:
 def test_a_missing_extra_is_explained() -> None:
     code = "import sys; sys.modules['jsonschema_rs'] = None; import anton_async.sandbox"
 
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert run.returncode == 1
     assert 'pip install "anton-async[sandbox]"' in run.stderr
