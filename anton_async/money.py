@@ -35,16 +35,16 @@ def amount(value: object) -> Amount:
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         kind = type(value).__name__
-        raise TypeError(f'Expected a Decimal, an int or a decimal string such as "10.50", got {kind}')
+        raise TypeError(f'must be a Decimal, an int or a decimal text such as "10.50", not {kind}')
     if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("Expected a finite amount")
+        raise ValueError("must be a finite number")
     if not isinstance(value, str) and not -_LIMIT < value < _LIMIT:
-        raise ValueError("Expected at most 12 digits before the point")
+        raise ValueError("must have at most 12 digits before the point")
     if isinstance(value, Decimal) and value.adjusted() < -64 and value:
-        raise ValueError("Expected at most 64 digits after the point")
+        raise ValueError("must have at most 64 digits after the point")
     text = plain(value) if isinstance(value, Decimal) else str(value)
     if _PLAIN.fullmatch(text) is None:
-        raise ValueError('Expected plain digits such as "1234.56", at most 12 before the point')
+        raise ValueError('must be plain digits such as "1234.56", at most 12 before the point')
     return Amount(text)
 
 

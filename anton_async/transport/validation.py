@@ -21,8 +21,19 @@ from anton_async.money import Amount, amount, plain
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _AT = re.compile(r"(?P<problem>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<name>.+)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.+)`")
+_FIELD_PROBLEMS = (
+    (re.compile(r"Object missing required field `(.+)`"), "is required"),
+    (re.compile(r"Object contains unknown field `(.+)`"), "is not a field of this request"),
+)
+_VALUE_PROBLEMS = (
+    (re.compile(r"Expected `str` matching regex '\^?(.+?)(?:\\\\Z|\$)?'"), r"must match \1"),
+    (re.compile(r"Expected `str` of length <= (\d+)"), r"must have at most \1 characters"),
+    (re.compile(r"Expected `str` of length >= (\d+)"), r"must have at least \1 characters"),
+    (re.compile(r"Expected `int` >= (-?\d+)"), r"must be \1 or more"),
+    (re.compile(r"Expected `int` <= (-?\d+)"), r"must be \1 or less"),
+    (re.compile(r"Expected `datetime` with a timezone component"), "must be a datetime with a time zone"),
+    (re.compile(r"Expected `(.+)`, got `(.+)`"), r"must be of type \1, not \2"),
+)
 
 
 def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
@@ -130,11 +141,14 @@ def _members(annotation: object) -> tuple[inspect.Type, ...]:
 def _explain(kind: type[msgspec.Struct], text: str) -> tuple[str, str | None]:
     found = _AT.fullmatch(text)
     problem, path = (found["problem"], found["path"] or "") if found else (text, "")
-    for pattern, message in ((_MISSING, "is required"), (_UNKNOWN, "is not a field of this request")):
+    for pattern, message in _FIELD_PROBLEMS:
         if inner := pattern.fullmatch(problem):
-            return message, f"{path}.{inner['name']}".removeprefix(".")
+            return message, f"{path}.{inner[1]}".removeprefix(".")
     if problem.startswith("Invalid enum value"):
-        problem = _allowed_values(kind, path)
+        return _allowed_values(kind, path), path
+    for pattern, message in _VALUE_PROBLEMS:
+        if inner := pattern.fullmatch(problem):
+            return inner.expand(message), path or None
     return problem[:1].lower() + problem[1:], path or None
 
 

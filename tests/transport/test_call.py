@@ -104,10 +104,23 @@ async def test_a_field_that_breaks_the_document_is_named(
     assert (error.field or "").partition(".")[0].partition("[")[0] == field
 
 
-async def test_the_mend_lists_what_is_allowed(anton: AntonClient, server: RawServer) -> None:
-    error = await refuses(anton, server, fixed_side="both")
+@pytest.mark.parametrize(
+    ("field", "value", "mend"),
+    [
+        ("fixed_side", "both", "must be one of fixed_dest, fixed_source"),
+        ("dest_currency", "eur", "must match [A-Z]{3,5}"),
+        ("reference", "x" * 101, "must have at most 100 characters"),
+        ("purpose", 7, "must be of type str, not int"),
+        ("beneficiary_id", None, "is required"),
+        ("source_amount", "1,250.00", 'must be plain digits such as "1234.56", at most 12 before the point'),
+    ],
+)
+async def test_an_error_is_a_sentence_with_the_mend_in_it(
+    anton: AntonClient, server: RawServer, field: str, value: object, mend: str
+) -> None:
+    error = await refuses(anton, server, **{field: value})
 
-    assert str(error) == "fixed_side: must be one of fixed_dest, fixed_source"
+    assert str(error) == f"{field}: {mend}"
 
 
 @pytest.mark.fault("H08")
