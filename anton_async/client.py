@@ -66,6 +66,11 @@ class AntonClient(Resources):
         max_response_bytes: size above which an answer is not read.
         clock: time source, for tests.
 
+    Attributes:
+        client_id: who this client is: the OAuth client id, or a fingerprint of the API key.
+        settings: the configuration it works with.
+        transport: what its resources send with.
+
     Raises:
         ConfigurationError: an argument cannot be used, or the credentials belong to the other environment.
 
@@ -109,6 +114,7 @@ class AntonClient(Resources):
         self._closed = False
         self._wire = Wire(settings, clock)
         self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
+        self.client_id = credentials.client_id
         self.transport = Transport(settings, self._wire, self._authenticator, clock)
         super().__init__(self.transport)
 
@@ -179,7 +185,7 @@ class AntonClient(Resources):
             AuthenticationError: the token endpoint refused the credentials (400, 401 or 403).
             TransportError: the token endpoint cannot be reached.
         """
-        await self.transport.warm_up()
+        await self.transport.authorize()
 
     async def request(
         self,

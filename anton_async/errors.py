@@ -37,6 +37,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+_CONCLUSIVE = frozenset({400, 404, 410, 413, 422})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -161,6 +162,14 @@ class ApiError(AntonError):
         self.status = status
         self.code = code
         self.details = details
+
+    @property
+    def settles_earlier_attempts(self) -> bool:
+        """Whether this answer also tells that no earlier request under the same idempotency key was executed.
+
+        An executed one would have been replayed instead; answers given at the door (401, 403, 429) tell nothing.
+        """
+        return self.outcome is Outcome.REJECTED and self.status in _CONCLUSIVE
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"

@@ -9,6 +9,7 @@ Source: https://docs.antonpayments.com/authentication
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import NoReturn
@@ -72,6 +73,11 @@ class ApiKeyCredentials:
 
     def __init__(self, api_key: str) -> None:
         self._api_key = _secret_text("api_key", api_key)
+
+    @property
+    def client_id(self) -> str:
+        """Return a fingerprint of the key, to tell two keys apart without showing either."""
+        return f"api-key-{hashlib.sha256(self._api_key.encode()).hexdigest()[:16]}"
 
     @property
     def environment_prefix(self) -> str:

@@ -32,8 +32,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger("anton_async.transport")
 
-_CONCLUSIVE = frozenset({400, 404, 410, 413, 422})
-"""Statuses that settle earlier attempts under the same key, too: an executed one would have been replayed instead."""
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
 
 
@@ -103,9 +101,9 @@ class Transport:
             pass
         raise self._deadline_error(call, trail)
 
-    async def warm_up(self) -> None:
-        """Fetch the access token ahead of the first call."""
-        await self._authenticator.authorize()
+    async def authorize(self) -> Authorization:
+        """Return what would authorise a request now, fetching an access token where one is needed."""
+        return await self._authenticator.authorize()
 
     async def _attempt(self, call: Call[T], trail: _Trail) -> ApiResponse[Any]:
         try:
@@ -172,7 +170,7 @@ class Transport:
         trail.on_wire = False
         error.attempts = trail.attempts
         error.idempotency_key = call.idempotency_key
-        conclusive = isinstance(error, ApiError) and error.status in _CONCLUSIVE and error.outcome is Outcome.REJECTED
+        conclusive = isinstance(error, ApiError) and error.settles_earlier_attempts
         if error.outcome is Outcome.UNKNOWN:
             trail.maybe_executed = True
         elif trail.maybe_executed and not conclusive:

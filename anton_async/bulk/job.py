@@ -1,0 +1,115 @@
+"""`PayoutJob`: what a caller opens to pay many rows; `run.py` does the paying, `journal.py` remembers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from anton_async.bulk.database import Owner
+from anton_async.bulk.journal import Journal
+from anton_async.bulk.report import Report
+from anton_async.bulk.results import Accepted, Rejected, Result, Unknown, result_of
+from anton_async.bulk.run import Rows, Run
+from anton_async.client import AntonClient
+from anton_async.config import check_timeout, is_loopback
+from anton_async.errors import ConfigurationError
+
+
+class PayoutJob:
+    """Pay many rows through one journal.
+
+    Open it with `async with`, inside that of its client. One job at a time runs on a journal.
+
+    Args:
+        anton: an open client.
+        journal: the journal's file; made when it does not exist, resumed when it does.
+        concurrency: how many payouts may be under way at once, 1 or more.
+        timeout: seconds one payout may take altogether; waiting for the merchant's rolling-minute quota counts.
+
+    Raises:
+        JournalError: the journal cannot be used, another job runs on it, or it belongs to another client or
+            environment.
+    """
+
+    def __init__(
+        self,
+        anton: AntonClient,
+        *,
+        journal: str | os.PathLike[str],
+        concurrency: int = 64,
+        timeout: float = 300.0,
+    ) -> None:
+        if concurrency < 1:
+            raise ConfigurationError("concurrency must be a whole number, 1 or more.")
+        self._anton = anton
+        self._concurrency = concurrency
+        self._timeout = check_timeout(timeout)
+        self._journal = Journal(Path(journal), _owner(anton))
+        self._open = False
+        self._run: Run | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._journal.open(now=self._anton.transport.clock.time())
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        try:
+            if self._run is not None:
+                await self._run.stop()
+        finally:
+            await self._journal.close()
+
+    async def run(self, rows: Rows) -> AsyncGenerator[Result, None]:
+        """Pay `rows` and yield what became of each, in the order in which it is known.
+
+        Leaving the loop early ends the job: rows under way stay SENT in the journal, and the next run asks for them
+        again under the same key.
+
+        Args:
+            rows: `PayoutRow`s or mappings with their keys; to resume, the whole input again, in the same order.
+
+        Raises:
+            JournalError: the input is not the one that the journal knows; nothing of this run was sent.
+            JobStoppedError: the API could not be reached, or the journal could not be written: run it again.
+            AuthenticationError: the credentials were refused (401): mend them, then run it again.
+            TokenError: the token endpoint's answer cannot be used.
+            ConfigurationError: the job or its client is not open.
+        """
+        self._check_open()
+        if self._run is not None:
+            await self._run.stop()
+        run = self._run = Run(self._anton.transport, self._journal, rows, self._concurrency, self._timeout)
+        run.start()
+        try:
+            async for result in run.results():
+                yield result
+        finally:
+            await run.stop()
+
+    def report(self) -> Report:
+        """Return counts and sums over everything the journal knows, also after the job was closed."""
+        return self._journal.report()
+
+    async def problems(self) -> AsyncIterator[Rejected | Unknown]:
+        """Yield every row, of this and earlier runs, that was rejected or is unknown, in the order of the input."""
+        self._check_open()
+        async for entry in self._journal.problems():
+            result = result_of(entry, from_journal=True)
+            if not isinstance(result, Accepted):
+                yield result
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ConfigurationError("The job is not open: use it inside `async with PayoutJob(...) as job`.")
+
+
+def _owner(anton: AntonClient) -> Owner:
+    base_url = anton.settings.base_url
+    return Owner(client_id=anton.client_id, origin="loopback" if is_loopback(base_url) else str(base_url))

@@ -1,0 +1,172 @@
+"""What can be typed after `anton`; each command reads its options and hands over.
+
+Credentials and host come from the environment variables of `AntonClient.from_env`. Standard output carries results
+only, everything else goes to standard error. Exit codes: 0 done, 1 rejected rows with `--strict`, 2 usage or
+configuration, 3 unknown rows, 75 stopped early or unreachable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import click
+
+from anton_async._version import __version__
+from anton_async.auth.keys import DPoPKey
+from anton_async.bulk import Report
+from anton_async.bulk.journal import read_journal
+from anton_async.cli.keyfile import write_key
+from anton_async.cli.payroll import EXIT_STOPPED, EXIT_USAGE, pay_file
+from anton_async.cli.server import make_sandbox, serve
+from anton_async.cli.token import describe_token
+from anton_async.client import AntonClient
+from anton_async.errors import AntonError, DeadlineExceededError, TransportError, printable
+
+T = TypeVar("T")
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Misconfigured(click.ClickException):
+    exit_code = EXIT_USAGE
+
+
+class _Unavailable(click.ClickException):
+    exit_code = EXIT_STOPPED
+
+
+@contextmanager
+def _errors_as_sentences() -> Generator[None, None, None]:
+    try:
+        yield
+    except AntonError as error:
+        kind = _Unavailable if isinstance(error, TransportError | DeadlineExceededError) else _Misconfigured
+        raise kind(printable(str(error), 2000)) from None
+
+
+def _run(work: Coroutine[object, object, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_STOPPED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="anton")
+def anton() -> None:
+    """Work with the Anton Payments API.
+
+    Credentials and host come from ANTON_CLIENT_ID, ANTON_CLIENT_SECRET, ANTON_DPOP_KEY or ANTON_DPOP_KEY_FILE,
+    ANTON_ENVIRONMENT (sandbox or production) and ANTON_BASE_URL.
+    """
+
+
+@anton.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--seed", type=_EXISTING_FILE, help="JSON file with balances, beneficiaries and instruments to start with."
+)
+@click.option(
+    "--settle", default=5.0, show_default=True, type=click.FloatRange(0), help="Seconds until a payout completes."
+)
+@click.option(
+    "--key-file",
+    default=Path("anton-sandbox-key.pem"),
+    show_default=True,
+    type=_FILE,
+    help="Where the client's DPoP key is written; a key that is there already is used.",
+)
+def sandbox(host: str, port: int, seed: Path | None, settle: float, key_file: Path) -> None:
+    """Run a local Anton until Ctrl-C.
+
+    ANTON_CLIENT_ID and ANTON_CLIENT_SECRET, where set, become its client's.
+    """
+    with _errors_as_sentences():
+        local = make_sandbox(host=host, port=port, seed=seed, settle=settle, key_file=key_file)
+        _run(serve(local, key_file))
+
+
+@anton.group()
+def keys() -> None:
+    """Make DPoP keys."""
+
+
+@keys.command("generate")
+@click.option("--algorithm", default="ES256", show_default=True, type=click.Choice(["ES256", "EdDSA"]))
+@click.option("--out", required=True, type=_FILE, help="Where the private key is written; never overwritten.")
+def generate_key(algorithm: Literal["ES256", "EdDSA"], out: Path) -> None:
+    """Make a DPoP key pair: the private half goes into a file, the public half is printed."""
+    with _errors_as_sentences():
+        key = DPoPKey.generate(algorithm)
+        write_key(key.private_pem(), out)
+    click.echo(json.dumps({"public_jwk": dict(key.public_jwk), "thumbprint": key.thumbprint}, indent=2))
+    click.echo(f"The private key is in {out}: keep it, and register the public one with your client.", err=True)
+
+
+@anton.command()
+@click.option("--show", is_flag=True, help="Print the token itself, too: it is a secret for as long as it lives.")
+def token(*, show: bool) -> None:
+    """Fetch an access token, to see whether the credentials work."""
+    with _errors_as_sentences():
+        click.echo(_run(_token(show=show)))
+
+
+async def _token(*, show: bool) -> str:
+    async with AntonClient.from_env() as client:
+        return await describe_token(client, show=show)
+
+
+@anton.group()
+def payouts() -> None:
+    """Pay many payouts from a file."""
+
+
+@payouts.command("run")
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--journal", required=True, type=_FILE, help="The job's memory: made when missing, resumed when there.")
+@click.option("--concurrency", default=64, show_default=True, type=click.IntRange(1), help="Payouts under way at once.")
+@click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when rows were rejected.")
+def run_payouts(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool) -> None:
+    """Pay the rows of a CSV file, each exactly once; the same command again resumes.
+
+    Columns are the fields of the create call plus row_id (left out: the line number), metadata.<label> and
+    session.<field>. Standard output gets one line: rows N | accepted A | rejected R | unknown U.
+    """
+    with _errors_as_sentences():
+        code = _run(_pay(file, journal, concurrency, report, strict=strict))
+    sys.exit(code)
+
+
+async def _pay(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool) -> int:
+    async with AntonClient.from_env(concurrency=max(100, concurrency)) as client:
+        return await pay_file(client, file, journal=journal, concurrency=concurrency, report_path=report, strict=strict)
+
+
+@payouts.command("status")
+@click.argument("journal", type=_FILE)
+def payouts_status(journal: Path) -> None:
+    """Show what a journal knows, also while a job runs on it."""
+    with _errors_as_sentences():
+        owner, report = read_journal(journal)
+    click.echo(f"client {printable(owner.client_id)} at {printable(owner.origin)}")
+    for line in _details(report):
+        click.echo(line)
+    click.echo(report.closing_line())
+
+
+def _details(report: Report) -> Generator[str, None, None]:
+    for currency, amount in report.paid.items():
+        yield f"paid {amount:f} {currency}"
+    for code, count in report.rejections.items():
+        yield f"rejected {count} {printable(code)}"
+    if report.pending:
+        yield f"pending {report.pending}: run the job again to settle them"
