@@ -73,6 +73,8 @@ class Resource:
             page = Page(data=body.data, has_more=body.has_more, next_cursor=body.next_cursor or None, _fetch=fetch)
             return cast("Page[T]", _with_data(response, page)) if self._whole else page
 
+        if self._whole:
+            return cast("Pager[T]", fetch(cast("str | None", start)))
         return Pager(fetch, cast("str | None", start))
 
     async def _wait(

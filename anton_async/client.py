@@ -36,12 +36,15 @@ from anton_async.operation import Operation
 from anton_async.resources import Resources
 from anton_async.transport import Transport
 from anton_async.transport.authentication import Authenticator, DPoPAuthenticator, KeyAuthenticator
-from anton_async.transport.call import freeze, join
+from anton_async.transport.call import OUR_HEADERS, freeze, join, with_query
+from anton_async.transport.decode import check_readable
 from anton_async.transport.validation import encode_any
 from anton_async.transport.wire import Wire
 
 T = TypeVar("T")
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_NOTHING = cast("Hashable", type(None))
 _PATH = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+")
 
 
@@ -111,6 +114,8 @@ class AntonClient(Resources):
         self._ssl = ssl
         self._session = session
         self._owned: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
+        self._opened = False
         self._closed = False
         self._wire = Wire(settings, clock)
         self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
@@ -161,13 +166,19 @@ class AntonClient(Resources):
         Raises:
             ConfigurationError: it was closed before, or the given session is closed.
         """
-        if self._closed:
-            raise ConfigurationError("This client was closed: make a new one.")
-        if self._wire.session is not None:
-            return self
-        if self._session is None:
-            self._owned = await self._make_session()
-        self._wire.session = self._session or self._owned
+        async with self._opening:
+            self._check_openable()
+            if self._opened:
+                return self
+            context = self._ssl
+            if context is None and self.settings.base_url.scheme == "https":
+                context = await asyncio.to_thread(tls.create_default_context)
+                self._check_openable()
+            session = self._session
+            if session is None:
+                session = self._owned = self._make_session()
+            self._wire.attach(session, context)
+            self._opened = True
         return self
 
     async def close(self) -> None:
@@ -176,7 +187,7 @@ class AntonClient(Resources):
         await self._authenticator.close()
         if self._owned is not None:
             await self._owned.close()
-        self._wire.session = None
+        self._wire.detach()
 
     async def warm_up(self) -> None:
         """Fetch the access token now, so that the first call is as fast as the next.
@@ -218,6 +229,8 @@ class AntonClient(Resources):
             ApiError: the API answered with an error status.
             TransportError: no usable answer arrived.
         """
+        if method.upper() not in _METHODS:
+            raise RequestValidationError("must be one of " + ", ".join(sorted(_METHODS)), field="method")
         if _PATH.fullmatch(path) is None or any(unquote(part) in {".", ".."} for part in path.split("/")):
             raise RequestValidationError(
                 "must be a path such as /v1/payouts, without query or dot segments", field="path"
@@ -231,12 +244,14 @@ class AntonClient(Resources):
             options["max_retries"] = max_retries
         if headers is not None:
             options["headers"] = headers
+        operation = cast("Operation[T]", _unknown_operation(method.upper(), path, cast("Hashable", response_type)))
+        check_readable(operation)
         url = join(self.settings.base_url, path)
         call = freeze(
-            cast("Operation[T]", _unknown_operation(method.upper(), path, cast("Hashable", response_type))),
+            operation,
             self.settings,
             options,
-            url=url.with_query(dict(query)) if query else url,
+            url=with_query(url, [*query.items()]) if query else url,
             body=None if body is None else encode_any(body),
         )
         data: T = (await self.transport.send(call)).data
@@ -253,12 +268,20 @@ class AntonClient(Resources):
     def __repr__(self) -> str:
         return f"AntonClient(base_url={str(self.settings.base_url)!r})"
 
-    async def _make_session(self) -> aiohttp.ClientSession:
-        context = self._ssl
-        if context is None and self.settings.base_url.scheme == "https":
-            context = await asyncio.to_thread(tls.create_default_context)
+    def _check_openable(self) -> None:
+        if self._closed:
+            raise ConfigurationError("This client was closed: make a new one.")
+        if self._session is None:
+            return
+        if self._session.closed:
+            raise ConfigurationError("The given session is closed: give an open one, or none.")
+        taken = sorted({name.lower() for name in self._session.headers} & OUR_HEADERS)
+        if taken:
+            raise ConfigurationError(f"The given session sets {taken[0]} on every request: the SDK sets it itself.")
+
+    def _make_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.settings.concurrency, ssl=context or True),
+            connector=aiohttp.TCPConnector(limit=self.settings.concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
@@ -273,7 +296,7 @@ def _unknown_operation(method: str, path: str, response_type: Hashable) -> Opera
         method=method,
         path=path,
         response=cast("type[Any]", response_type),
-        shape="object",
+        shape="none" if response_type is _NOTHING else "object",
         retry="keyed" if changes else "safe",
         idempotency_key=changes,
     )

@@ -37,7 +37,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-_CONCLUSIVE = frozenset({400, 404, 410, 413, 422})
+_CONCLUSIVE = frozenset({400, 404, 410, 422})
+_UNREAD = frozenset({"bad_request", "missing_idempotency_key"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -167,9 +168,11 @@ class ApiError(AntonError):
     def settles_earlier_attempts(self) -> bool:
         """Whether this answer also tells that no earlier request under the same idempotency key was executed.
 
-        An executed one would have been replayed instead; answers given at the door (401, 403, 429) tell nothing.
+        An executed one would have been replayed instead; what is answered at the door (401, 403, 429), by a
+        gateway (no code of the API's), or without having read the request tells nothing.
         """
-        return self.outcome is Outcome.REJECTED and self.status in _CONCLUSIVE
+        judged = self.status in _CONCLUSIVE and self.code is not None and self.code not in _UNREAD
+        return judged and self.outcome is Outcome.REJECTED
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"

@@ -6,12 +6,13 @@ merchant's quota.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from anton_async.clock import Clock
 from anton_async.config import check_timeout
-from anton_async.errors import DeadlineExceededError
+from anton_async.errors import DeadlineExceededError, Outcome, printable
 
 T = TypeVar("T")
 
@@ -41,13 +42,19 @@ async def wait_until(
         DeadlineExceededError: the state was not terminal in time; the message names the last one seen.
     """
     ends = clock.monotonic() + check_timeout(timeout)
-    pause = _FIRST_PAUSE
-    while True:
-        found = await fetch()
-        if state(found) in terminal:
-            return found
-        left = ends - clock.monotonic()
-        if left <= 0:
-            raise DeadlineExceededError(f"Still {state(found)} after waiting for {timeout:g} seconds.")
-        await clock.sleep(min(pause, left))
-        pause = min(pause * _GROWTH, _LAST_PAUSE)
+    pause, last = _FIRST_PAUSE, "never seen"
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                found = await fetch()
+                last = printable(state(found), 100)
+                if last in terminal:
+                    return found
+                left = ends - clock.monotonic()
+                if left <= 0:
+                    break
+                await clock.sleep(min(pause, left))
+                pause = min(pause * _GROWTH, _LAST_PAUSE)
+    except TimeoutError:
+        pass
+    raise DeadlineExceededError(f"Still {last} after waiting for {timeout:g} seconds", outcome=Outcome.UNKNOWN)

@@ -45,6 +45,7 @@ def make_client(server: RawServer, credentials: OAuthCredentials, clock: Stepped
         max_retries: int = 4,
         timeout: float = 60.0,
         max_response_bytes: int = 1024 * 1024,
+        connect_timeout: float = 10.0,
         read_timeout: float = 30.0,
     ) -> AntonClient:
         return AntonClient(
@@ -52,6 +53,7 @@ def make_client(server: RawServer, credentials: OAuthCredentials, clock: Stepped
             base_url=server.base_url,
             max_retries=max_retries,
             timeout=timeout,
+            connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             max_response_bytes=max_response_bytes,
             clock=clock,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from decimal import Decimal
 
@@ -46,10 +47,44 @@ async def test_a_closed_client_says_so_and_closes_twice(make_client: ClientMaker
 
     await client.close()
 
-    with pytest.raises(ConfigurationError, match="closed"):
+    with pytest.raises(ConfigurationError, match="not open"):
         await client.balances.list()
     with pytest.raises(ConfigurationError, match="closed"):
         await client.open()
+
+
+@pytest.mark.fault("B22", "L07")
+async def test_a_client_is_for_one_event_loop(make_client: ClientMaker, server: RawServer) -> None:
+    async with make_client() as anton:
+
+        def elsewhere() -> str:
+            with pytest.raises(ConfigurationError) as caught:
+                asyncio.run(anton.payouts.create(**ORDER))
+            return str(caught.value)
+
+        assert "another event loop" in await asyncio.to_thread(elsewhere)
+
+    assert (server.requests, server.token_calls) == ([], [])
+
+
+@pytest.mark.fault("B22", "L07")
+async def test_a_client_is_for_one_process(make_client: ClientMaker, server: RawServer) -> None:
+    async with make_client() as anton:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.getpid", lambda: -1)
+            with pytest.raises(ConfigurationError, match="fork"):
+                await anton.payouts.create(**ORDER)
+
+    assert server.connections == 0
+
+
+@pytest.mark.fault("K12")
+async def test_opening_twice_at_once_makes_one_session(make_client: ClientMaker) -> None:
+    client = make_client()
+
+    await asyncio.gather(client.open(), client.open())
+
+    await client.close()
 
 
 @pytest.mark.fault("L05")
@@ -85,9 +120,31 @@ async def test_a_closed_session_is_refused(server: RawServer) -> None:
     async with aiohttp.ClientSession() as session:
         pass
 
-    async with AntonClient(ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session) as anton:
-        with pytest.raises(ConfigurationError):
-            await anton.balances.list()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await AntonClient(ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session).open()
+
+
+@pytest.mark.fault("K11")
+async def test_a_session_that_sets_our_headers_is_refused(server: RawServer) -> None:
+    async with aiohttp.ClientSession(headers={"Idempotency-Key": "fixed"}) as session:
+        client = AntonClient(ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session)
+        with pytest.raises(ConfigurationError, match="idempotency-key"):
+            await client.open()
+
+
+@pytest.mark.fault("C15", "K11")
+async def test_a_stray_answer_in_a_foreign_pool_is_nobodys_answer(server: RawServer, clock: SteppedClock) -> None:
+    server.script(answer(201, {"data": PAYOUT}), answer(201, {"data": PAYOUT}))
+
+    async with (
+        aiohttp.ClientSession() as session,
+        AntonClient(ApiKeyCredentials("ak_test_1"), base_url=server.base_url, session=session, clock=clock) as anton,
+    ):
+        await anton.payouts.create(**ORDER)
+        await server.speak_unasked(answer(201, {"data": {**PAYOUT, "id": "pay_stray"}}).raw, "keep")
+        payout = await anton.payouts.create(**ORDER)
+
+    assert payout.id == PAYOUT["id"]
 
 
 @pytest.mark.fault("K09")
@@ -117,6 +174,10 @@ class Thing(msgspec.Struct):
     price: Decimal
 
 
+class Other(msgspec.Struct):
+    name: str
+
+
 async def test_an_unknown_endpoint_gets_everything_a_known_one_gets(anton: AntonClient, server: RawServer) -> None:
     server.script(failure(503, "x"), answer(200, {"data": {"id": "t", "price": "1.50"}}))
 
@@ -134,6 +195,40 @@ async def test_an_unknown_endpoint_gets_everything_a_known_one_gets(anton: Anton
     assert first.json == {"price": "10", "of": ["0.1"]}
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.proof["htu"].endswith("/v1/new-thing")
+
+
+@pytest.mark.parametrize(("kind", "body"), [(list[int], [1]), (list[int], {"data": [1]}), (dict[str, int], {"a": 1})])
+async def test_an_unknown_endpoint_may_answer_anything(
+    anton: AntonClient, server: RawServer, kind: type[object], body: object
+) -> None:
+    server.script(answer(200, body))
+
+    assert await anton.request("GET", "/v1/new-thing", response_type=kind) in ([1], {"a": 1})
+
+
+async def test_an_unknown_endpoint_may_answer_nothing(anton: AntonClient, server: RawServer) -> None:
+    server.script(answer(204))
+
+    await anton.request("DELETE", "/v1/new-thing", response_type=type(None))
+
+    assert server.requests[0].method == "DELETE"
+
+
+@pytest.mark.parametrize("method", ["", "CONNECT", "GET /v1/x"])
+async def test_an_unknown_method_is_refused(anton: AntonClient, server: RawServer, method: str) -> None:
+    with pytest.raises(RequestValidationError, match="method"):
+        await anton.request(method, "/v1/x", response_type=dict[str, object])
+
+    assert server.requests == []
+
+
+async def test_a_type_that_nothing_decodes_into_is_refused_before_sending(
+    anton: AntonClient, server: RawServer
+) -> None:
+    with pytest.raises(ConfigurationError, match="response_type"):
+        await anton.request("POST", "/v1/x", response_type=Thing | Other)  # type: ignore[arg-type]
+
+    assert server.requests == []
 
 
 async def test_an_unknown_endpoint_is_read_as_a_plain_dict(anton: AntonClient, server: RawServer) -> None:

@@ -97,7 +97,7 @@ def _lifetime(expires_in: object) -> float:
         expires_in = int(expires_in)
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
         return _DEFAULT_LIFETIME
-    return min(max(float(expires_in), 0.0), _MAX_LIFETIME)
+    return float(min(max(expires_in, 0), _MAX_LIFETIME))
 
 
 def _bound_to(token: str) -> str | None:
@@ -145,7 +145,7 @@ class TokenSource:
 
     def invalidate(self, token: AccessToken) -> None:
         """Drop `token` after the API refused it, unless another has already taken its place."""
-        if self._token is token:
+        if self._token is not None and self._token.value == token.value:
             self._token = None
 
     async def close(self) -> None:

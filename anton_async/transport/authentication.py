@@ -6,6 +6,7 @@ that was off.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,10 +18,11 @@ from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
 from anton_async.auth.proof import Prover
 from anton_async.auth.tokens import AccessToken, TokenSource, read_token
 from anton_async.clock import Clock
-from anton_async.errors import AuthenticationError, Outcome
+from anton_async.errors import AuthenticationError, Outcome, ReadTimeoutError
 from anton_async.transport.decode import error_code, read_error
 from anton_async.transport.wire import Wire, WireAnswer
 
+_MINT_TIMEOUT = 30.0  # seconds; every caller waits for the same mint, so it must not hang with one of them
 _TOKEN_BODY = b"grant_type=client_credentials"
 _TOKEN_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 
@@ -114,6 +116,14 @@ class DPoPAuthenticator:
         await self._tokens.close()
 
     async def _fetch(self) -> AccessToken:
+        try:
+            async with asyncio.timeout(_MINT_TIMEOUT):
+                return await self._mint()
+        except TimeoutError:
+            pass
+        raise ReadTimeoutError("The token endpoint did not answer in time", outcome=Outcome.NOT_SENT)
+
+    async def _mint(self) -> AccessToken:
         repeats = Repeats()
         while True:
             sent_at = self._clock.monotonic()

@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
-_OUR_HEADERS = frozenset(
+_SURROGATE = re.compile("[\ud800-\udfff]")
+OUR_HEADERS = frozenset(
     {
         "accept",
         "accept-encoding",
@@ -100,14 +101,14 @@ def freeze(
     operation: Operation[T], settings: Settings, options: RequestOptions, *, url: URL, body: bytes | None
 ) -> Call[T]:
     """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
-    key = options.get("idempotency_key")
+    key, timeout, retries = options.get("idempotency_key"), options.get("timeout"), options.get("max_retries")
     if operation.idempotency_key:
         key = new_key() if key is None else check_key(key)
     elif key is not None:
         raise RequestValidationError(
             "this call does not take one: it does not change anything.", field="idempotency_key"
         )
-    headers = {"Accept": "application/json", **_extra_headers(options.get("headers", {}))}
+    headers = {"Accept": "application/json", **_extra_headers(options.get("headers") or {})}
     if body is not None:
         headers["Content-Type"] = "application/json"
     if key is not None:
@@ -118,8 +119,8 @@ def freeze(
         headers=headers,
         body=body,
         idempotency_key=key,
-        timeout=check_timeout(options["timeout"]) if "timeout" in options else settings.timeout,
-        max_retries=check_retries(options["max_retries"]) if "max_retries" in options else settings.max_retries,
+        timeout=settings.timeout if timeout is None else check_timeout(timeout),
+        max_retries=settings.max_retries if retries is None else check_retries(retries),
     )
 
 
@@ -132,7 +133,18 @@ def _url(operation: Operation[T], settings: Settings, path: Sequence[object], qu
     url = join(settings.base_url, operation.path.format_map(values))
     if operation.query is None:
         return url
-    pairs = to_texts(check_fields(operation.query, query))
+    return with_query(url, to_texts(check_fields(operation.query, query)))
+
+
+def with_query(url: URL, pairs: Sequence[tuple[str, str]]) -> URL:
+    """Return `url` with `pairs` as its query.
+
+    Raises:
+        RequestValidationError: a name or value holds half a surrogate pair, which UTF-8 cannot carry.
+    """
+    for name, value in pairs:
+        if _SURROGATE.search(name + value):
+            raise RequestValidationError("must not hold half a surrogate pair", field=name)
     return url.with_query(pairs) if pairs else url
 
 
@@ -153,7 +165,7 @@ def _extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if _HEADER_NAME.fullmatch(name) is None:
             raise RequestValidationError("a header name must be an HTTP token", field="headers")
-        if name.lower() in _OUR_HEADERS:
+        if name.lower() in OUR_HEADERS:
             raise RequestValidationError(f"the SDK sets {name.lower()} itself", field="headers")
         if _HEADER_VALUE.fullmatch(value) is None:
             raise RequestValidationError(f"the value of {name} must be printable ASCII", field="headers")

@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from anton_async.errors import ApiError, ResponseDecodeError, api_error_class, printable
+from anton_async.errors import ApiError, ConfigurationError, ResponseDecodeError, api_error_class, printable
 from anton_async.operation import Operation
-from anton_async.transport.retry_after import read_retry_after
+from anton_async.transport.retry_after import read_date, read_retry_after
 from anton_async.transport.wire import WireAnswer
 
 T = TypeVar("T")
@@ -47,13 +47,12 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
     Raises:
         ResponseDecodeError: the body is not what the API promises; the error names the path and repeats no value.
     """
-    if operation.shape == "none":
-        return None
     try:
         return _reader(operation)(answer.body)
     except msgspec.ValidationError as error:
         at = _AT.search(str(error))
-        problem = f"it does not fit {operation.response.__name__} at {at['path'] if at else '$'}"
+        kind = getattr(operation.response, "__name__", str(operation.response))
+        problem = f"it does not fit {kind} at {at['path'] if at else '$'}"
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         problem = "it is not JSON"
     except RecursionError:
@@ -65,10 +64,28 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
     )
 
 
+def check_readable(operation: Operation[T]) -> None:
+    """Build the decoders of an operation ahead of its first answer.
+
+    Raises:
+        ConfigurationError: nothing can be decoded into its response type.
+    """
+    try:
+        _reader(operation)
+    except TypeError:
+        decodes = False
+    else:
+        decodes = True
+    if not decodes:
+        raise ConfigurationError("response_type must be something msgspec can decode, such as a Struct or dict.")
+
+
 @functools.lru_cache(maxsize=512)
 def _reader(operation: Operation[Any]) -> Callable[[bytes], object]:
     """Build the decoders of an operation once, on first use."""
     kind: Any = operation.response
+    if operation.shape == "none":
+        return lambda _: None
     if operation.shape == "page":
         return msgspec.json.Decoder(PageBody[kind]).decode
     if operation.shape == "list":
@@ -80,6 +97,8 @@ def _reader(operation: Operation[Any]) -> Callable[[bytes], object]:
     enveloped = msgspec.json.Decoder(_Enveloped[kind])
 
     def read_either(body: bytes) -> object:
+        if body[:1] != b"{":
+            return bare.decode(body)
         data = enveloped.decode(body).data
         return bare.decode(body) if data is msgspec.UNSET else data
 
@@ -103,10 +122,11 @@ def read_error(label: str, answer: WireAnswer, *, now: float, kind: type[ApiErro
     Args:
         label: method and path template.
         answer: the answer.
-        now: Unix time, for a `Retry-After` given as a date.
+        now: Unix time, for a `Retry-After` given as a date by an answer that does not say what time it is.
         kind: the error class, where the status alone does not decide it.
     """
     code, message, details = _problem(answer.body)
+    date = read_date(answer.headers.getall("Date", []))
     if 300 <= answer.status < 400:
         message = "the API answered with a redirect, which is never followed: check base_url"
     return (kind or api_error_class(answer.status))(
@@ -115,7 +135,7 @@ def read_error(label: str, answer: WireAnswer, *, now: float, kind: type[ApiErro
         code=printable(code, 100) if code else None,
         details=details,
         request_id=request_id(answer),
-        retry_after=read_retry_after(answer.headers.getall("Retry-After", []), now),
+        retry_after=read_retry_after(answer.headers.getall("Retry-After", []), now if date is None else date),
     )
 
 

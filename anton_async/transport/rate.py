@@ -46,12 +46,12 @@ class RateGate:
         self._limit = min(self._configured, limit)
         self._forget()
         now = self._clock.monotonic()
-        unseen = limit - remaining - len(self._sent)
+        unseen = self._limit - remaining - len(self._sent)
         self._sent.extend([now] * min(max(unseen, 0), self._limit))
 
     def refused(self, retry_after: float | None) -> None:
-        """Close the gate after a 429, for `retry_after` seconds."""
-        self._closed_until = max(self._closed_until, self._clock.monotonic() + (retry_after or 1.0))
+        """Close the gate after a 429, for `retry_after` seconds, at most a whole window."""
+        self._closed_until = max(self._closed_until, self._clock.monotonic() + min(retry_after or 1.0, _WINDOW))
 
     def _wait(self) -> float:
         self._forget()

@@ -1,4 +1,4 @@
-"""Reading `Retry-After`, in seconds or as one of HTTP's three date forms.
+"""Reading `Retry-After` and `Date`, in seconds or as one of HTTP's three date forms.
 
 Source: RFC 9110 sections 5.6.7 and 10.2.3
 """
@@ -32,15 +32,24 @@ def read_retry_after(values: Sequence[str], now: float) -> float | None:
     text = values[0].strip(" \t")
     if _SECONDS.fullmatch(text):
         return float(text)
+    moment = _read(text)
+    return None if moment is None else max(moment - now, 0.0)
+
+
+def read_date(values: Sequence[str]) -> float | None:
+    """Return an HTTP date as Unix time; None when there is none, or more than one.
+
+    Args:
+        values: all `Date` headers of the answer.
+    """
+    return _read(values[0].strip(" \t")) if len(values) == 1 else None
+
+
+def _read(text: str) -> float | None:
     for pattern, form in _DATES:
         if pattern.fullmatch(text):
-            return _until(text, form, now)
+            try:
+                return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC).timestamp()
+            except ValueError:
+                return None
     return None
-
-
-def _until(text: str, form: str, now: float) -> float | None:
-    try:
-        moment = dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC)
-    except ValueError:
-        return None
-    return max(moment.timestamp() - now, 0.0)

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("anton_async.transport")
 
+_SHARED_LIMIT = frozenset({None, "rate_limit_exceeded", "rate_limited"})
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
 
 
@@ -86,6 +87,7 @@ class Transport:
         Raises:
             AntonError: the call failed; `.outcome` tells whether it may have been executed.
         """
+        self._wire.require_session()
         trail = _Trail()
         ends = self.clock.monotonic() + call.timeout
         try:
@@ -103,6 +105,7 @@ class Transport:
 
     async def authorize(self) -> Authorization:
         """Return what would authorise a request now, fetching an access token where one is needed."""
+        self._wire.require_session()
         return await self._authenticator.authorize()
 
     async def _attempt(self, call: Call[T], trail: _Trail) -> ApiResponse[Any]:
@@ -119,11 +122,12 @@ class Transport:
 
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail) -> WireAnswer:
         while True:
+            # A token first, so that fetching one does not let the request leave long after it was counted; and again
+            # behind the gate, where the wait may have outlived it.
+            authorization = await self._authorization(call)
             if self._gate is not None:
                 await self._gate.enter()
-            authorization: Authorization = ANONYMOUS
-            if call.operation.authenticated:
-                authorization = await self._authenticator.authorize()
+                authorization = await self._authorization(call)
             trail.attempts += 1
             trail.on_wire = True
             answer = await self._wire.send(
@@ -137,6 +141,9 @@ class Transport:
                 self._gate.observe(answer.headers)
             if not self._authenticator.wants_repeat(authorization, answer, trail.repeats):
                 return answer
+
+    async def _authorization(self, call: Call[T]) -> Authorization:
+        return await self._authenticator.authorize() if call.operation.authenticated else ANONYMOUS
 
     def _response(self, call: Call[T], answer: WireAnswer, trail: _Trail) -> ApiResponse[Any]:
         if not 200 <= answer.status < 300:
@@ -154,7 +161,7 @@ class Transport:
 
     def _api_error(self, call: Call[T], answer: WireAnswer) -> ApiError:
         error = read_error(call.label, answer, now=self.clock.time())
-        if isinstance(error, RateLimitError) and self._gate is not None:
+        if isinstance(error, RateLimitError) and self._gate is not None and error.code in _SHARED_LIMIT:
             self._gate.refused(error.retry_after)
         in_flight = error.status == 409 and error.code == "idempotency_in_flight"
         redirected = 300 <= error.status < 400

@@ -10,9 +10,11 @@ sent, whatever fails later has an unknown outcome.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import ssl as tls
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -32,6 +34,7 @@ from anton_async.errors import (
     TLSError,
     TransportError,
 )
+from anton_async.transport.quiet import quieten
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError, EOFError)
@@ -52,14 +55,12 @@ class WireAnswer:
 
 
 class Wire:
-    """Sends single requests over one aiohttp session.
-
-    Attributes:
-        session: set while the client is open.
-    """
+    """Sends single requests over one aiohttp session."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._ssl: tls.SSLContext | bool = True
+        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._settings = settings
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(
@@ -68,6 +69,34 @@ class Wire:
             sock_connect=settings.connect_timeout,
             sock_read=settings.read_timeout,
         )
+
+    def attach(self, session: aiohttp.ClientSession, ssl: tls.SSLContext | None) -> None:
+        """Send over `session` from now on, in this process and on the running event loop only."""
+        if session.connector is not None:
+            quieten(session.connector)
+        self._session = session
+        self._ssl = ssl or True
+        self._home = (asyncio.get_running_loop(), os.getpid())
+
+    def detach(self) -> None:
+        """Send nothing more."""
+        self._session = None
+
+    def require_session(self) -> aiohttp.ClientSession:
+        """Return the session.
+
+        Raises:
+            ConfigurationError: the client is not open, or was opened on another event loop or in another process.
+        """
+        if self._session is None or self._session.closed:
+            raise ConfigurationError(
+                "The client is not open, or was closed: use it inside `async with AntonClient(...) as anton:`."
+            )
+        if self._home != (asyncio.get_running_loop(), os.getpid()):
+            raise ConfigurationError(
+                "The client was opened on another event loop or before a fork: make one client per loop and process."
+            )
+        return self._session
 
     async def send(
         self, method: str, url: URL, *, headers: Mapping[str, str], body: bytes | None, authorization: Authorization
@@ -79,24 +108,35 @@ class Wire:
             ConnectionError: nothing was sent.
             ResponseLostError: the request may have been executed, but no whole answer came back.
         """
-        if self.session is None or self.session.closed:
-            raise ConfigurationError("The client is not open: use it inside `async with AntonClient(...) as anton:`.")
+        session = self.require_session()
         started = self._clock.monotonic()
-        response = await self.session.request(
-            method,
-            url,
-            headers={**_HEADERS, **headers},
-            data=body,
-            allow_redirects=False,
-            raise_for_status=False,
-            auto_decompress=False,
-            timeout=self._timeout,
-            proxy=self._settings.proxy,
-            middlewares=(_SignedAttempt(authorization, url),),
+        response = await self._until_headers(
+            session.request(
+                method,
+                url,
+                headers={**_HEADERS, **headers},
+                data=body,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=False,
+                timeout=self._timeout,
+                proxy=self._settings.proxy,
+                ssl=self._ssl,
+                middlewares=(_SignedAttempt(authorization, url),),
+            )
         )
         content = await self._receive(response)
         elapsed = self._clock.monotonic() - started
         return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
+
+    async def _until_headers(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """Bound the wait for the answer's headers: after a 1xx answer aiohttp's own read timeout is off."""
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout):
+                return await request
+        except TimeoutError:
+            pass
+        raise ReadTimeoutError("The answer did not begin in time")
 
     async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
         try:

@@ -95,6 +95,15 @@ class RawServer:
         self.base_url = f"http://127.0.0.1:{self.port}"
         return self
 
+    async def speak_unasked(self, raw: bytes, end: End) -> None:
+        """Send `raw` on the newest connection, though nobody asked, and let it arrive."""
+        self._writer.write(raw)
+        await self._writer.drain()
+        if end == "close":
+            self._writer.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
     def close(self) -> None:
         """Refuse new connections and end the open ones."""
         self._server.close()
@@ -114,6 +123,7 @@ class RawServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
+        self._writer = writer
         try:
             await self._converse(reader, writer, self.connections)
         except (ConnectionError, asyncio.IncompleteReadError):

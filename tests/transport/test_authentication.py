@@ -227,6 +227,20 @@ async def test_a_busy_token_endpoint_is_waited_for(
     assert 7 <= clock.pauses[0] <= 7.5
 
 
+@pytest.mark.fault("B20")
+async def test_a_token_call_that_hangs_does_not_hold_up_the_next_one(
+    make_client: ClientMaker, server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anton_async.transport.authentication._MINT_TIMEOUT", 0.05)
+    server.token_replies.append(Reply(b"HTTP/1.1 200 X\r\n", "hang"))
+    server.script(CREATED)
+
+    async with make_client() as anton:
+        await anton.payouts.create(**ORDER)
+
+    assert len(server.token_calls) == 2
+
+
 @pytest.mark.fault("B19")
 async def test_a_redirected_token_call_goes_nowhere(anton: AntonClient, server: RawServer) -> None:
     async with RawServer() as elsewhere:

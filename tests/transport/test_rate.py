@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from anton_async import AntonClient, ApiKeyCredentials, RateLimit
+from anton_async import AntonClient, ApiKeyCredentials, RateLimit, RateLimitError
 from anton_async.transport.rate import RateGate
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE
@@ -63,6 +63,25 @@ async def test_what_others_use_of_the_quota_is_counted(clock: SteppedClock) -> N
     assert clock.pauses != []
 
 
+async def test_a_quota_larger_than_ours_leaves_us_our_share(clock: SteppedClock) -> None:
+    gate = RateGate(RateLimit(per_minute=10), clock)
+
+    for _ in range(10):
+        await gate.enter()
+        gate.observe(used(50, 20))
+
+    assert clock.pauses == []
+
+
+async def test_a_refusal_closes_the_gate_for_a_minute_at_most(clock: SteppedClock) -> None:
+    gate = RateGate(RateLimit(per_minute=10), clock)
+
+    gate.refused(999_999_999)
+    await gate.enter()
+
+    assert sum(clock.pauses) == pytest.approx(60)
+
+
 async def test_a_lower_limit_of_the_api_holds_and_a_higher_one_does_not_lift_ours(clock: SteppedClock) -> None:
     for announced, allowed in ((5, 5), (100, 10)):
         gate = RateGate(RateLimit(per_minute=10), clock)
@@ -112,6 +131,20 @@ async def test_a_refusal_closes_the_gate_for_everybody(server: RawServer, clock:
 
     assert len(server.requests) == 3
     assert clock.monotonic() - started >= 9
+
+
+async def test_a_cooldown_of_one_resource_holds_up_nobody_else(server: RawServer, clock: SteppedClock) -> None:
+    cooldown = failure(429, "rescore_rate_limited", headers={"Retry-After": "50"})
+    server.script(cooldown, answer(200, {"data": BALANCE}))
+
+    async with AntonClient(
+        ApiKeyCredentials("ak_test_1"), base_url=server.base_url, clock=clock, max_retries=0
+    ) as anton:
+        with pytest.raises(RateLimitError):
+            await anton.balances.retrieve("USD")
+        await anton.balances.retrieve("USD")
+
+    assert clock.pauses == []
 
 
 async def test_the_gate_can_be_switched_off(server: RawServer, clock: SteppedClock) -> None:

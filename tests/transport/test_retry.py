@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -74,10 +75,45 @@ async def test_a_number_of_retries_that_makes_no_sense_is_refused(anton: AntonCl
 
 
 @pytest.mark.fault("K10", "E17")
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", (1, 2), None])
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), True, "5", (1, 2)])
 async def test_a_timeout_that_makes_no_sense_is_refused(anton: AntonClient, timeout: float) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
         await anton.balances.retrieve("USD", timeout=timeout)
+
+
+@pytest.mark.fault("K10")
+async def test_none_means_the_clients_own_setting(anton: AntonClient, server: RawServer) -> None:
+    server.script(failure(503, "x"), answer(200, {"data": BALANCE}))
+    unset: Any = {"timeout": None, "max_retries": None, "headers": None}
+
+    assert (await anton.balances.retrieve("USD", **unset)).currency == "USD"
+
+
+@pytest.mark.fault("E11")
+async def test_a_retry_after_date_is_read_by_the_clock_of_the_answer(
+    make_client: ClientMaker, server: RawServer
+) -> None:
+    headers = {"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 1994 08:49:39 GMT"}
+    server.script(failure(429, "rate_limit_exceeded", headers=headers))
+
+    async with make_client(max_retries=0) as anton:
+        with pytest.raises(RateLimitError) as caught:
+            await anton.balances.list()
+
+    assert caught.value.retry_after == 2
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+@pytest.mark.parametrize("body", ["<html>", {"error": {"message": "a gateway"}}])
+async def test_a_refusal_that_is_not_the_apis_does_not_settle_a_lost_request(
+    anton: AntonClient, server: RawServer, status: int, body: object
+) -> None:
+    server.script(LOST, answer(status, body))
+
+    with pytest.raises(ApiError) as caught:
+        await anton.payouts.create(**ORDER)
+
+    assert caught.value.outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.fault("E10")

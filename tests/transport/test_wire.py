@@ -23,7 +23,7 @@ from anton_async import (
 from tests.conftest import ClientMaker
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE, ORDER, PAYOUT
-from tests.support.raw_server import LOST, RawServer, Reply, answer
+from tests.support.raw_server import LOST, End, RawServer, Reply, answer
 
 CREATED = answer(201, {"data": PAYOUT})
 WHOLE = CREATED.raw
@@ -283,6 +283,45 @@ async def test_an_unasked_second_answer_is_not_taken_for_the_next_one(anton: Ant
     payout = await anton.payouts.create(**ORDER)
 
     assert payout.id == PAYOUT["id"]
+
+
+@pytest.mark.fault("C15", "C19")
+@pytest.mark.parametrize("end", ["keep", "close"])
+@pytest.mark.parametrize(
+    "stray",
+    [answer(201, {"data": {**PAYOUT, "id": "pay_stray"}}).raw, b"HTTP/1.1 408 X\r\nContent-Length: 0\r\n\r\n", b"?"],
+)
+async def test_what_arrives_on_an_idle_connection_is_nobodys_answer(
+    anton: AntonClient, server: RawServer, stray: bytes, end: End
+) -> None:
+    server.script(CREATED, CREATED)
+    await anton.payouts.create(**ORDER)
+    await server.speak_unasked(stray, end)
+
+    payout = await anton.payouts.create(**ORDER)
+
+    assert payout.id == PAYOUT["id"]
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+@pytest.mark.fault("C14", "C07")
+async def test_silence_after_an_interim_answer_ends_at_the_read_timeout(
+    make_client: ClientMaker, server: RawServer
+) -> None:
+    server.script(Reply(b"HTTP/1.1 103 X\r\n\r\n", "hang"))
+
+    async with make_client(max_retries=0, connect_timeout=0.05, read_timeout=0.05) as anton:
+        with pytest.raises(ReadTimeoutError) as caught:
+            await anton.payouts.create(**ORDER)
+
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.fault("C14")
+async def test_ten_thousand_interim_answers_are_passed_over(anton: AntonClient, server: RawServer) -> None:
+    server.script(Reply(b"HTTP/1.1 103 X\r\nLink: a\r\n\r\n" * 10_000 + WHOLE))
+
+    assert (await anton.payouts.create(**ORDER)).id == PAYOUT["id"]
 
 
 @pytest.mark.fault("C22", "L03")
