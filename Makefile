@@ -42,22 +42,25 @@ clean:  ## remove what was built, installed and demonstrated
 .venv/bin/python:
 	@test -n "$(UV)$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..." >&2; exit 2; }
 ifdef UV
-	$(UV) venv --quiet --seed --python "$(or $(PYTHON),3.11)" .venv
+	@$(call with_uv,venv --quiet --python "$(or $(PYTHON),3.11)" .venv)
 else
-	$(PYTHON) -m venv .venv
-	$@ -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(PYTHON) -m venv .venv
+	@$@ -m pip install --quiet --disable-pip-version-check --upgrade pip
 endif
 
+# uv brings certificates of its own, which a machine behind a proxy may not want: the second try uses the system's.
+with_uv = $(UV) $(1) || UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true $(UV) $(1)
+
 ifdef UV
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+install = $(call with_uv,pip install --quiet --python $(BIN)/python $(1))
 else
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endif
 
 .venv/.runtime: pyproject.toml | .venv/bin/python
-	@$(INSTALL) --editable '$(EXTRAS)'
+	@$(call install,--editable '$(EXTRAS)')
 	@touch $@
 
 .venv/.development: pyproject.toml | .venv/bin/python
-	@$(INSTALL) --editable '$(EXTRAS)' --group dev
+	@$(call install,--editable '$(EXTRAS)' --group dev)
 	@touch $@ .venv/.runtime
