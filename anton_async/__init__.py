@@ -3,6 +3,8 @@
 Start with `AntonClient`; every error is an `AntonError` whose `.outcome` tells whether money may have moved.
 """
 
+import logging
+
 from anton_async._version import __version__
 from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
 from anton_async.auth.keys import DPoPKey
@@ -80,3 +82,5 @@ __all__ = [
     "WebhookSignatureError",
     "__version__",
 ]
+
+logging.getLogger("anton_async").addHandler(logging.NullHandler())

@@ -99,7 +99,7 @@ class AntonClient(Resources):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = Settings(
-            base_url=parse_base_url(base_url or (environment or Environment.SANDBOX).base_url),
+            base_url=parse_base_url(base_url or _environment(environment or Environment.SANDBOX).base_url),
             timeout=timeout,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -127,7 +127,7 @@ class AntonClient(Resources):
     def from_env(
         cls,
         *,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         environment: Environment | None = None,
         base_url: str | None = None,
         timeout: float = 60.0,
@@ -138,8 +138,9 @@ class AntonClient(Resources):
         """Make a client from environment variables; arguments win over them.
 
         Args:
-            environ: `ANTON_CLIENT_ID`, `ANTON_CLIENT_SECRET`, `ANTON_DPOP_KEY` (PEM text) or `ANTON_DPOP_KEY_FILE`, and
-                optionally `ANTON_ENVIRONMENT` (`sandbox` or `production`) and `ANTON_BASE_URL`.
+            environ: where to look, instead of the process's own variables: `ANTON_CLIENT_ID`, `ANTON_CLIENT_SECRET`,
+                `ANTON_DPOP_KEY` (PEM text) or `ANTON_DPOP_KEY_FILE`, and optionally `ANTON_ENVIRONMENT` (`sandbox` or
+                `production`) and `ANTON_BASE_URL`.
             environment: as in the constructor.
             base_url: as in the constructor.
             timeout: as in the constructor.
@@ -150,9 +151,11 @@ class AntonClient(Resources):
         Raises:
             ConfigurationError: a variable is missing or cannot be used.
         """
+        environ = os.environ if environ is None else environ
         return cls(
             credentials_from_env(environ),
-            environment=environment or _environment(environ.get("ANTON_ENVIRONMENT", "").strip()),
+            environment=environment
+            or _environment(environ.get("ANTON_ENVIRONMENT", "").strip() or Environment.SANDBOX),
             base_url=base_url or environ.get("ANTON_BASE_URL", "").strip() or None,
             timeout=timeout,
             max_retries=max_retries,
@@ -313,14 +316,12 @@ def _authenticator(credentials: Credentials, base_url: URL, wire: Wire, clock: C
     return DPoPAuthenticator(credentials, token_url, wire, clock)
 
 
-def _environment(name: str) -> Environment | None:
-    if not name:
-        return None
+def _environment(name: Environment | str) -> Environment:
     try:
         return Environment(name)
     except ValueError:
         pass
-    raise ConfigurationError("ANTON_ENVIRONMENT must be sandbox or production.")
+    raise ConfigurationError("environment (ANTON_ENVIRONMENT) must be sandbox or production.")
 
 
 def _proxy(text: str | None) -> URL | None:

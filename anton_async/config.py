@@ -136,7 +136,10 @@ def parse_base_url(text: str) -> URL:
         raise ConfigurationError(f"{wanted}, without user name or password.")
     if url.query_string or url.fragment or "?" in text or "#" in text:
         raise ConfigurationError(f"{wanted}, without query or fragment.")
-    return url.with_path(url.path.rstrip("/") or "/")
+    path = url.path.rstrip("/")
+    if path.endswith("/v1"):
+        raise ConfigurationError(f"{wanted}, without /v1: the SDK adds it.")
+    return url.with_path(path or "/")
 
 
 def read_url(text: str) -> URL | None:

@@ -35,7 +35,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 _CONCLUSIVE = frozenset({400, 404, 410, 422})
 _UNREAD = frozenset({"bad_request", "missing_idempotency_key"})
@@ -55,7 +55,7 @@ class Outcome(enum.Enum):
     REJECTED = "rejected"
     """The API answered no: nothing happened."""
     UNKNOWN = "unknown"
-    """The request may have been executed: repeat it only with the same idempotency key, or look it up."""
+    """The request may have been executed: repeat it only with the same arguments and key, or look it up."""
 
 
 class AntonError(Exception):
@@ -93,10 +93,10 @@ class AntonError(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
-        parts = [self.message]
-        if self.outcome is Outcome.UNKNOWN:
-            parts.append("The outcome is unknown: repeat it only with the same idempotency key")
-        if self.idempotency_key is not None:
+        parts = [self.message.removesuffix(".")]
+        if self.outcome is Outcome.UNKNOWN and self.idempotency_key is not None:
+            parts.append("the outcome is unknown: repeat it only with the same arguments under the same key")
+        if self.idempotency_key is not None and self.outcome is not Outcome.NOT_SENT:
             parts.append(f"idempotency key {self.idempotency_key}")
         if self.request_id is not None:
             parts.append(f"request {self.request_id}")
@@ -174,8 +174,26 @@ class ApiError(AntonError):
         judged = self.status in _CONCLUSIVE and self.code is not None and self.code not in _UNREAD
         return judged and self.outcome is Outcome.REJECTED
 
+    @property
+    def field(self) -> str | None:
+        """Dotted path of the first field the API found wrong; None when it named none."""
+        return next((field for field, _ in _problems(self.details)), None)
+
     def __str__(self) -> str:
-        return f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"
+        text = f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"
+        problems = [f"{field}: {message}" for field, message in _problems(self.details)]
+        return "; ".join([text, *problems[:5]])
+
+
+def _problems(details: object) -> list[tuple[str, str]]:
+    """Return field and message of each entry of `details` that has both, safe for a log line."""
+    entries = cast("list[object]", details) if isinstance(details, list) else []
+    found = [cast("dict[str, object]", entry) for entry in entries if isinstance(entry, dict)]
+    return [
+        (printable(str(entry["field"]), 100), printable(str(entry["message"]), 200))
+        for entry in found
+        if "field" in entry and "message" in entry
+    ]
 
 
 class BadRequestError(ApiError):
@@ -195,7 +213,11 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """409: the resource's state or the idempotency key does not allow this."""
+    """409: the resource's state or the idempotency key does not allow this.
+
+    Code `idempotency_conflict`: another request holds the key. This one was not executed, but that one may have been:
+    look it up by its `reference` before you pay under a new key.
+    """
 
 
 class GoneError(ApiError):

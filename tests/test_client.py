@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from decimal import Decimal
 
@@ -27,6 +28,14 @@ def test_every_public_name_exists_and_no_other() -> None:
 
     assert found == set(anton_async.__all__)
     assert anton_async.__all__ == sorted(anton_async.__all__)
+
+
+@pytest.mark.fault("I01")
+def test_no_signature_shows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTON_CLIENT_SECRET", "hidden")
+
+    assert "hidden" not in str(inspect.signature(AntonClient.from_env))
+    assert "environ(" not in str(inspect.signature(AntonClient.from_env))
 
 
 @pytest.mark.fault("K12")

@@ -44,6 +44,7 @@ def test_a_base_url_is_normalised(given: str, used: str) -> None:
         "https://x.example/#hidden",
         "https://x.example?",
         "https://x.example:99999",
+        "https://x.example/v1/",
     ],
 )
 def test_a_base_url_that_is_unsafe_is_refused_without_repeating_it(given: str) -> None:
@@ -77,6 +78,12 @@ def test_arguments_are_checked_when_the_client_is_made(arguments: dict[str, Any]
 def test_a_rate_limit_is_a_whole_number(per_minute: Any) -> None:
     with pytest.raises(ConfigurationError, match="per_minute"):
         RateLimit(per_minute=per_minute)
+
+
+@pytest.mark.parametrize("environment", ["prod", "staging", 7])
+def test_an_environment_that_is_none_is_refused(environment: Any) -> None:
+    with pytest.raises(ConfigurationError, match="sandbox or production"):
+        AntonClient(KEY, environment=environment)
 
 
 def test_the_environment_decides_the_host() -> None:

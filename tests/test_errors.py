@@ -34,6 +34,15 @@ def test_every_error_survives_a_pickle(error: AntonError) -> None:
         assert (str(again), vars(again)) == (str(error), vars(error))
 
 
+def test_what_the_api_found_wrong_is_told() -> None:
+    details: list[object] = [{"field": "dest_currency", "message": "is required\n"}, "odd", {"field": "x"}]
+
+    error = errors.UnprocessableEntityError("no", status=422, code="validation_error", details=details)
+
+    assert error.field == "dest_currency"
+    assert str(error) == "422 validation_error: no; dest_currency: is required\\x0a"
+
+
 @pytest.mark.parametrize("error", samples(), ids=lambda error: type(error).__name__)
 def test_every_error_says_whether_money_may_have_moved(error: AntonError) -> None:
     assert isinstance(error.outcome, Outcome)
@@ -50,5 +59,5 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 def test_an_unknown_outcome_is_told_with_its_key() -> None:
     error = errors.ResponseLostError("The connection broke", idempotency_key="inv-1")
 
-    assert "outcome is unknown" in str(error)
+    assert "the outcome is unknown: repeat it only with the same arguments" in str(error)
     assert "inv-1" in str(error)

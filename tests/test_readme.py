@@ -57,6 +57,14 @@ async def test_the_second_snippet_pays_somebody_in_a_sandbox(tmp_path: Path) -> 
     assert sandbox.executed["inv-1042"] == 1
 
 
+def test_the_fragments_are_python() -> None:
+    fragments = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+    assert len(fragments) == 3
+    for fragment in fragments:
+        compile(fragment, "README.md", "exec", dont_inherit=True)
+
+
 def test_every_file_the_readme_names_exists() -> None:
     root = Path(__file__).resolve().parent.parent
     links = re.findall(r"\]\(((?!https?:)[^)]+)\)", README)

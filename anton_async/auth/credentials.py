@@ -110,8 +110,12 @@ def credentials_from_env(environ: Mapping[str, str]) -> OAuthCredentials:
     """
     inline, path = _variable(environ, "ANTON_DPOP_KEY"), _variable(environ, "ANTON_DPOP_KEY_FILE")
     if (inline is None) == (path is None):
-        problem = "Neither of" if inline is None else "Both of"
-        raise ConfigurationError(f"{problem} ANTON_DPOP_KEY and ANTON_DPOP_KEY_FILE are set: set exactly one.")
+        problem = (
+            "Neither ANTON_DPOP_KEY nor ANTON_DPOP_KEY_FILE is"
+            if inline is None
+            else "Both ANTON_DPOP_KEY and ANTON_DPOP_KEY_FILE are"
+        )
+        raise ConfigurationError(f"{problem} set: set exactly one.")
     return OAuthCredentials(
         client_id=_required(environ, "ANTON_CLIENT_ID"),
         client_secret=_required(environ, "ANTON_CLIENT_SECRET"),

@@ -170,7 +170,7 @@ class TokenSource:
     def _renewed(self, renewal: asyncio.Task[AccessToken]) -> None:
         self._renewal = None
         if not renewal.cancelled() and renewal.exception() is not None:
-            logger.warning("the access token could not be renewed: %s", type(renewal.exception()).__name__)
+            logger.warning("no access token could be fetched: %s", type(renewal.exception()).__name__)
             if self._token is not None:
                 self._token = replace(self._token, refresh_at=self._clock.monotonic() + _RENEWAL_PAUSE)
 

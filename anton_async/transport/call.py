@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
+from msgspec import UNSET
 from yarl import URL
 
 from anton_async.config import RequestOptions, Settings, check_retries, check_timeout
@@ -132,6 +133,8 @@ def _url(operation: Operation[T], settings: Settings, path: Sequence[object], qu
         values[name] = quote(value, safe="")
     url = join(settings.base_url, operation.path.format_map(values))
     if operation.query is None:
+        if any(value is not None and value is not UNSET for value in query.values()):
+            raise RequestValidationError("this call takes no query parameters", field=next(iter(query)))
         return url
     return with_query(url, to_texts(check_fields(operation.query, query)))
 

@@ -183,7 +183,7 @@ class Transport:
         elif trail.maybe_executed and not conclusive:
             error.outcome = Outcome.UNKNOWN
         if isinstance(error, TransportError):
-            error.message = f"{call.label}: {error.message}"
+            error.message = f"{call.label} at {self.settings.base_url.origin()}: {error.message}"
         trail.last_error = f"{type(error).__name__}: {error.message}"
         logger.debug("%s: attempt %d failed: %s", call.label, trail.attempts, type(error).__name__)
 

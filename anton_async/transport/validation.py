@@ -32,6 +32,7 @@ _VALUE_PROBLEMS = (
     (re.compile(r"Expected `int` >= (-?\d+)"), r"must be \1 or more"),
     (re.compile(r"Expected `int` <= (-?\d+)"), r"must be \1 or less"),
     (re.compile(r"Expected `datetime` with a timezone component"), "must be a datetime with a time zone"),
+    (re.compile(r"Expected `array`, got `(.+)`"), r"must be a list, not \1"),
     (re.compile(r"Expected `(.+)`, got `(.+)`"), r"must be of type \1, not \2"),
 )
 

@@ -116,6 +116,7 @@ class Wire:
                 url,
                 headers={**_HEADERS, **headers},
                 data=body,
+                skip_auto_headers=("Content-Type",),
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=False,

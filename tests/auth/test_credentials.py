@@ -97,8 +97,8 @@ def test_an_argument_wins_over_the_environment(environ: dict[str, str]) -> None:
     [
         ({"ANTON_CLIENT_ID": ""}, "ANTON_CLIENT_ID"),
         ({"ANTON_CLIENT_SECRET": ""}, "ANTON_CLIENT_SECRET"),
-        ({"ANTON_DPOP_KEY_FILE": ""}, "Neither of ANTON_DPOP_KEY"),
-        ({"ANTON_DPOP_KEY": "pem"}, "Both of ANTON_DPOP_KEY"),
+        ({"ANTON_DPOP_KEY_FILE": ""}, "Neither ANTON_DPOP_KEY"),
+        ({"ANTON_DPOP_KEY": "pem"}, "Both ANTON_DPOP_KEY"),
         ({"ANTON_ENVIRONMENT": "staging"}, "ANTON_ENVIRONMENT"),
     ],
 )

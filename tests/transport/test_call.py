@@ -166,6 +166,15 @@ async def test_what_is_left_out_is_not_sent(anton: AntonClient, server: RawServe
     assert server.requests[0].json == ORDER
 
 
+async def test_a_mutation_without_a_body_names_no_content_type(anton: AntonClient, server: RawServer) -> None:
+    server.script(answer(200, {"data": PAYOUT}))
+
+    await anton.payouts.cancel("pay_1")
+
+    assert server.requests[0].body == b""
+    assert "content-type" not in server.requests[0].headers
+
+
 @pytest.mark.fault("H01")
 @pytest.mark.parametrize(
     "path_id",
