@@ -33,9 +33,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(found, end="")
         print("codegen: the generated code does not fit the document. Run `python -m codegen`.", file=sys.stderr)
         return 1
+    added, removed = diff.changed_operations(files, options.out)
     for name in diff.write(files, options.out):
         print(f"{options.out.name}/{name}")
+    print(_next_steps(added, removed), end="")
     return 0
+
+
+def _next_steps(added: Sequence[str], removed: Sequence[str]) -> str:
+    """Return what is left to do by hand after operations came or went; nothing when none did."""
+    steps: list[str] = []
+    if added:
+        steps += [
+            f"New operations: {', '.join(added)}. By hand:",
+            "  the local Anton's side: a handler in a module of anton_async/sandbox, entered in sandbox/service.py",
+            "  its answers, checked against the document: tests/sandbox/test_conformance.py",
+        ]
+    if removed:
+        steps += [
+            f"Operations gone: {', '.join(removed)}. By hand:",
+            "  their handlers in anton_async/sandbox, and what tests, examples and docs say of them",
+        ]
+    if steps:
+        steps.append("  a line below [Unreleased] in CHANGELOG.md; then the tests: make test")
+    return "".join(f"{step}\n" for step in steps)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,9 @@ from codegen.schemas import AMOUNT, TIMESTAMP, Member, Schemas, Struct, or_null
 
 Where: TypeAlias = Literal["path", "query", "body"]
 
+_IN_METHODS = frozenset({"self", "options", "operations", "builtins"})
+"""What the body of a generated method uses."""
+
 OPTIONS = frozenset({"idempotency_key", "timeout", "max_retries", "headers"})
 """The keys of `RequestOptions`: no argument may have such a name."""
 
@@ -48,7 +51,7 @@ def read_arguments(document: Document, endpoint: Endpoint, schemas: Schemas) -> 
     """Return the arguments of an endpoint's method: required ones before optional ones, within path, query and body.
 
     Raises:
-        CodegenError: two of them would have one name, or one the name of an option.
+        CodegenError: two of them would have one name, or one the name of an option or of what a method uses.
     """
     structs = schemas.requests.structs
     found = [
@@ -95,7 +98,8 @@ def _argument(endpoint: Endpoint, member: Member, where: Where, schemas: Schemas
         kind, default = f"{kind} | UnsetType", "UNSET"
     elif not member.required:
         default = "None"
-    return Argument(name, member.name, where, kind, default, _text(member.facts, schema_name(member.schema)))
+    about = " ".join([_text(member.facts, schema_name(member.schema)), text.about_null(member)]).strip()
+    return Argument(name, member.name, where, kind, default, about)
 
 
 def annotation(schema: Node, schemas: Schemas) -> str:
@@ -141,6 +145,11 @@ def _check(endpoint: Endpoint, found: Sequence[Argument]) -> None:
             raise CodegenError(
                 f"{endpoint.call.id}: the {argument.where} field `{argument.wire}` collides with the option "
                 f"`{argument.name}` that every method takes. {mend}"
+            )
+        if argument.name in _IN_METHODS:
+            raise CodegenError(
+                f"{endpoint.call.id}: the {argument.where} field `{argument.wire}` collides with the name "
+                f"`{argument.name}` that generated methods use. {mend}"
             )
         if argument.name in seen:
             other = seen[argument.name]

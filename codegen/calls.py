@@ -13,16 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
 
 from codegen import names
-from codegen.document import Document, Node, child, schema_name
-from codegen.errors import CodegenError
+from codegen.document import Document, Node, child, operation_name, schema_name
+from codegen.errors import CodegenError, about
 
 Shape: TypeAlias = Literal["object", "list", "page", "bare", "none"]
 
 SUBJECT = "x-codegen-subject"
 """On a schema named here: what its enums are named after."""
 
+_BESIDE = ("description", "example", "x-anton-name", "x-anton-sensitive")
+"""What a parameter may say of itself, beside its schema."""
+
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+_REMOVE = "or remove the operation in the overlay with `remove: true`."
 _OUR_HEADERS = frozenset({"idempotency-key", "dpop", "authorization"})
 
 
@@ -56,8 +60,11 @@ class Call:
 def read_calls(document: Document) -> tuple[tuple[Call, ...], Document]:
     """Return every operation of the document, and the document with the schemas that got a name here."""
     reader = _Reader(document)
-    calls = tuple(reader.read(*operation) for operation in document.operations())
-    return calls, reader.extended()
+    calls: list[Call] = []
+    for path, method, node, item in document.operations():
+        with about(node):
+            calls.append(reader.read(path, method, node, item))
+    return tuple(calls), reader.extended()
 
 
 class _Reader:
@@ -70,11 +77,11 @@ class _Reader:
         return replace(self._document, root={**self._document.root, "components": components})
 
     def read(self, path: str, method: str, node: Node, item: Node) -> Call:
-        operation_id = node.get("operationId")
-        if not isinstance(operation_id, str):
-            raise CodegenError(f"{method.upper()} {path} has no operationId. Give it one in the overlay.")
+        operation_id = operation_name(path, method, node)
         parameters = self._parameters(operation_id, node, item)
         shape, answer, returns = self._answer(operation_id, method, node)
+        if shape == "page":
+            _check_cursor(operation_id, parameters)
         subject = answer or names.pascal(operation_id)
         body, body_required = self._body(operation_id, node, subject)
         return Call(
@@ -98,13 +105,16 @@ class _Reader:
             parameter = self._document.resolve(raw)
             where = f"{operation_id}, parameter `{parameter['name']}`"
             if "schema" not in parameter:
-                raise CodegenError(f"{where}: parameters with `content` are not supported. Describe it with `schema`.")
+                raise CodegenError(
+                    f"{where}: parameters with `content` are not supported. In the overlay, remove its "
+                    "`content` with `remove: true`, and describe it with `schema`."
+                )
             if parameter["in"] == "cookie":
-                raise CodegenError(f"{where}: cookies are not supported. Remove it in the overlay.")
+                raise CodegenError(f"{where}: cookies are not supported. Remove it in the overlay with `remove: true`.")
             if parameter["in"] == "header" and parameter["name"].lower() not in _OUR_HEADERS:
                 raise CodegenError(
                     f"{where}: header parameters are not supported, apart from those the SDK sends itself. "
-                    "Remove it in the overlay; callers can pass it in `headers`."
+                    "Remove it in the overlay with `remove: true`; callers can pass it in `headers`."
                 )
             found[parameter["in"], parameter["name"]] = parameter
         return tuple(found.values())
@@ -130,9 +140,15 @@ class _Reader:
         where = f"{operation_id}, query parameter `{parameter['name']}`"
         kind = self._document.folded(parameter["schema"]).get("type")
         if kind == "object":
-            raise CodegenError(f"{where}: objects in a query are not supported. Spell its fields out as parameters.")
+            raise CodegenError(
+                f"{where}: objects in a query are not supported. Spell its fields out as parameters in the overlay, or "
+                "remove it there with `remove: true`."
+            )
         if parameter.get("style", "form") != "form" or (kind == "array" and parameter.get("explode") is False):
-            raise CodegenError(f"{where}: only `style: form` with `explode: true` is supported. Say so in the overlay.")
+            raise CodegenError(
+                f"{where}: only `style: form` with `explode: true` is supported. Say so in the overlay, if the API "
+                "takes it that way, or remove the parameter there with `remove: true`."
+            )
 
     def _body(self, operation_id: str, node: Node, subject: str) -> tuple[str | None, bool]:
         if "requestBody" not in node:
@@ -144,14 +160,14 @@ class _Reader:
         if media_type is None:
             raise CodegenError(
                 f"{operation_id}: a request body of type {' or '.join(content)} is not supported, only {_JSON}. "
-                "Leave the operation out of the document until the compiler can render it."
+                f"Describe it as JSON, {_REMOVE}"
             )
         schema = child(content[media_type], "schema")
         folded = self._document.folded(schema)
         if "properties" not in folded or "oneOf" in folded or "anyOf" in folded:
             raise CodegenError(
                 f"{operation_id}: the request body must be an object with named properties, since each becomes an "
-                "argument. Describe it that way in the overlay."
+                f"argument. Describe it that way in the overlay, {_REMOVE}"
             )
         name = schema_name(schema) or self._name(
             schema.get("x-anton-type", f"{names.pascal(operation_id)}Request"),
@@ -167,14 +183,14 @@ class _Reader:
             if status.startswith("2")
         }
         if not answers:
-            raise CodegenError(f"{operation_id} has no successful answer. Add its 2xx response to the document.")
+            raise CodegenError(f"{operation_id} has no successful answer. Add its 2xx response in the overlay.")
         schemas: list[Node | None] = []
         for answer in answers.values():
             content = child(answer, "content")
             if content and _JSON not in content:
                 raise CodegenError(
                     f"{operation_id}: answers of type {' or '.join(content)} are not supported, only {_JSON}. "
-                    "Leave the operation out of the document until the compiler can render it."
+                    f"Describe the answer as JSON, {_REMOVE}"
                 )
             schema = child(child(content, _JSON), "schema") if content else None
             if schema not in schemas:
@@ -182,7 +198,7 @@ class _Reader:
         if len(schemas) > 1:
             raise CodegenError(
                 f"{operation_id} has several successful answers ({', '.join(answers)}) with different bodies. "
-                "Keep one of them: remove the others in the overlay."
+                "Keep one of them: remove the others in the overlay with `remove: true`."
             )
         status, answer = next(iter(answers.items()))
         returns = str(answer.get("description", ""))
@@ -210,7 +226,7 @@ class _Reader:
         if "properties" not in self._document.folded(schema):
             raise CodegenError(
                 f"{operation_id}: the answer must be an object with named properties, or a list of such objects. "
-                "Describe its fields in the overlay."
+                f"Describe its fields in the overlay, {_REMOVE}"
             )
         if name := schema_name(schema):
             return name
@@ -223,7 +239,7 @@ class _Reader:
         return self._name(schema.get("x-anton-type", default), {**about, **schema}, operation_id)
 
     def _name(self, name: object, schema: Node, operation_id: str) -> str:
-        chosen = names.identifier(name, operation_id)
+        chosen = names.type_name(name, operation_id)
         if chosen in self._document.schemas or self._named.get(chosen, schema) != schema:
             raise CodegenError(
                 f"{operation_id}: its inline schema would be called `{chosen}`, which is taken. "
@@ -231,6 +247,16 @@ class _Reader:
             )
         self._named[chosen] = schema
         return chosen
+
+
+def _check_cursor(operation_id: str, parameters: Sequence[Node]) -> None:
+    if not any((parameter["in"], parameter["name"]) == ("query", "cursor") for parameter in parameters):
+        raise CodegenError(
+            f"{operation_id} answers a page (`data` and `has_more`) and takes no query parameter `cursor`, so that "
+            "nothing behind its first page could be read. Add the parameter in the overlay (to its `parameters`: "
+            "{name: cursor, in: query, schema: {type: string}}); or, where it always answers everything, remove "
+            "`has_more` and `next_cursor` from its answer there."
+        )
 
 
 def _is_header(parameter: Node, name: str) -> bool:
@@ -247,4 +273,4 @@ def _path_parameters(operation_id: str, path: str, parameters: Sequence[Node]) -
 
 def _described(schema: Node, parameter: Node) -> Node:
     """Return the schema of a parameter with what the parameter says about itself."""
-    return {**schema, **{key: parameter[key] for key in ("description", "example", "x-anton-name") if key in parameter}}
+    return {**schema, **{key: parameter[key] for key in _BESIDE if key in parameter}}

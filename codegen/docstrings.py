@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from codegen import text
 from codegen.arguments import Argument
-from codegen.document import Document, child
 from codegen.operations import Endpoint, Failure
 
 _INDENT = 8
@@ -31,21 +30,18 @@ _SHAPES = {
 }
 
 
-def method_docstring(document: Document, endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
+def method_docstring(endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
     """Return the docstring literal of the method that calls `endpoint`."""
     node = endpoint.call.node
-    summary = text.sentence(node.get("summary") or f"Call {endpoint.call.method} {endpoint.call.path}")
-    description = text.sentence(node.get("description", ""))
+    told = [sentence for key in ("summary", "description") if (sentence := text.sentence(node.get(key, "")))]
     blocks = [
-        text.paragraph(summary, _INDENT),
-        *([text.paragraph(description, _INDENT)] if description else []),
-        _section("Args", [*(_argument(argument) for argument in arguments), _options(endpoint)]),
+        *(text.paragraph(sentence, _INDENT) for sentence in told or [f"{endpoint.call.method} {endpoint.call.path}."]),
+        _section("Args", [*(_argument(argument) for argument in arguments if argument.text), _options(endpoint)]),
         _section("Returns", [_returns(endpoint)]),
         _section("Raises", _raises(endpoint)),
     ]
-    docs = endpoint.docs or child(document.root, "externalDocs").get("url", "")
-    if docs:
-        blocks.append(f"Docs: {docs}")
+    if endpoint.docs:
+        blocks.append(f"Docs: {endpoint.docs}")
     return text.quoted(("\n\n" + " " * _INDENT).join(blocks), _INDENT)
 
 
@@ -75,7 +71,7 @@ def _section(title: str, entries: Sequence[str]) -> str:
 
 
 def _argument(argument: Argument) -> str:
-    return f"{argument.name}: {argument.text or 'The document says nothing more.'}"
+    return f"{argument.name}: {argument.text}"
 
 
 def _options(endpoint: Endpoint) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from codegen.errors import CodegenError
+from codegen.errors import CodegenError, about
 
 Node: TypeAlias = dict[str, Any]
 """One JSON object of the document."""
 
 SCHEMAS = "#/components/schemas/"
-_DATA = frozenset({"example", "examples", "const", "enum"})
+DATA = frozenset({"example", "examples", "const", "enum"})
 """Keywords that hold data, in which `$ref` means nothing."""
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -72,8 +72,9 @@ class Document:
             elif isinstance(node, dict):
                 inner = cast("Node", node)
                 if isinstance(inner.get("$ref"), str):
-                    self.resolve(inner)
-                pending += [value for key, value in inner.items() if key not in _DATA]
+                    with about(inner):
+                        self.resolve(inner)
+                pending += [value for key, value in inner.items() if key not in DATA]
 
     def target(self, reference: str) -> Node:
         """Return what `reference` points at."""
@@ -101,6 +102,14 @@ class Document:
                 "required": list(dict.fromkeys([*merged.get("required", []), *piece.get("required", [])])),
             }
         return {key: value for key, value in merged.items() if value or key not in {"properties", "required"}}
+
+
+def operation_name(path: str, method: str, node: Node) -> str:
+    """Return what an operation is called, which everything generated for it is called after."""
+    name: object = node.get("operationId")
+    if not isinstance(name, str):
+        raise CodegenError(f"{method.upper()} {path} has no operationId. Give it one in the overlay.")
+    return name
 
 
 def child(node: Node, key: str) -> Node:

@@ -1,28 +1,28 @@
-"""The first step: read the document, apply the overlay, and insist on valid OpenAPI.
-
-Overlays follow the OpenAPI Overlay Specification 1.0; their targets are JSONPath (RFC 9535).
-"""
+"""The first step: read the document, apply the overlay, and insist on valid OpenAPI."""
 
 from __future__ import annotations
 
-import copy
 import json
+import re
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from jsonpath import JSONPathMatch, finditer
-from jsonpath.exceptions import JSONPathError
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from codegen import vocabulary
 from codegen.document import Document, Node, digest
 from codegen.errors import CodegenError
+from codegen.location import located
+from codegen.overlay import apply_overlay
+
+_SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as JSON has it: dates stay text, and a key given twice is an error instead of a silent loss."""
+    """YAML 1.2 as JSON has it: keys and dates stay text, and a key given twice is an error and no silent loss."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = Counter(str(key.value) for key, _ in node.value)
@@ -30,32 +30,42 @@ class _Loader(yaml.CSafeLoader):
         if times > 1:
             line = node.start_mark.line + 1
             raise CodegenError(f"The object at line {line} has the key `{key}` twice. Remove one of them.")
+        for scalar, _ in node.value:
+            if scalar.tag in _SCALARS:
+                scalar.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep=deep)
 
 
-def _timestamp(loader: yaml.Loader | yaml.FullLoader | yaml.UnsafeLoader | yaml.CSafeLoader, node: yaml.Node) -> str:
-    del loader
-    return str(node.value)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+# YAML 1.1, which PyYAML reads, takes the country code NO for false.
+_BOOL = [("tag:yaml.org,2002:bool", re.compile("(?:true|True|TRUE|false|False|FALSE)$"))]
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        *(resolver for resolver in resolvers if not resolver[0].endswith((":bool", ":timestamp"))),
+        *(_BOOL if first in {"t", "T", "f", "F"} else []),
+    ]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def load(spec: Path, overlay: Path | None) -> Document:
     """Return the document in `spec` with the actions of `overlay` applied.
 
     Raises:
-        CodegenError: a file cannot be read, an overlay target matches nothing, or the result is not valid OpenAPI 3.1.
+        CodegenError: a file cannot be read, an action of the overlay is wrong, or the result is not valid OpenAPI 3.1.
     """
     text = _read(spec)
     root = _parse(spec, text)
     texts = [text]
     if overlay is not None:
         texts.append(_read(overlay))
-        root = apply_overlay(root, _parse(overlay, texts[-1]), overlay.name)
+        changes = _parse(overlay, texts[-1])
+        with located(changes, overlay):
+            root = apply_overlay(root, changes, overlay.name)
     document = Document(root, digest(*texts), f"{spec.parent.name}/{spec.name}".removeprefix("/"))
-    document.check_references()
-    _validate(root, spec)
+    with located(root, spec):
+        document.check_references()
+        _validate(root, spec)
+        vocabulary.check(root)
     return document
 
 
@@ -70,76 +80,13 @@ def _parse(path: Path, text: str) -> Node:
     try:
         # JSON is read as JSON because YAML would refuse its tabs.
         root: object = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
-    except (ValueError, yaml.YAMLError) as error:
-        raise CodegenError(f"{path} is not well-formed: {error}") from error
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise CodegenError(f"{path} is not well-formed, and cannot be read: {' '.join(str(error).split())}") from error
+    except CodegenError as error:
+        raise CodegenError(f"{path}: {error}") from error
     if not isinstance(root, dict):
         raise CodegenError(f"{path} holds no object at its top. Name an OpenAPI document or an overlay.")
     return cast("Node", root)
-
-
-def apply_overlay(root: Node, overlay: Node, name: str) -> Node:
-    """Return a copy of `root` changed by the overlay's actions, in their order.
-
-    Args:
-        root: the document.
-        overlay: an OpenAPI Overlay 1.0 document.
-        name: of the overlay's file, for errors.
-
-    Raises:
-        CodegenError: an action has a wrong target, or one that matches nothing.
-    """
-    if not str(overlay.get("overlay", "")).startswith("1."):
-        raise CodegenError(f"{name} is not an overlay. Start it with `overlay: 1.0.0`.")
-    result = copy.deepcopy(root)
-    for number, action in enumerate(cast("list[Node]", overlay.get("actions", [])), start=1):
-        where = f"{name}, action {number} ({action.get('target')})"
-        if ("update" in action) == ("remove" in action):
-            raise CodegenError(f"{where}: give it either `update` or `remove: true`.")
-        matches = _matches(result, action.get("target"), where)
-        # The last match goes first: removing one item of a list moves the ones behind it.
-        for match in reversed(matches):
-            if action.get("remove") is True:
-                _remove(match, where)
-            elif "update" in action:
-                _update(match.value, action["update"], where)
-    return result
-
-
-def _matches(root: Node, target: object, where: str) -> list[JSONPathMatch]:
-    try:
-        # A target may select one node twice; it is changed once.
-        matches = list({match.parts: match for match in finditer(str(target), root)}.values())
-    except JSONPathError as error:
-        raise CodegenError(f"{where}: the target is not JSONPath: {error}") from error
-    if not matches:
-        raise CodegenError(f"{where}: the target matches nothing. Correct it, or drop the action.")
-    return matches
-
-
-def _remove(match: JSONPathMatch, where: str) -> None:
-    if match.parent is None:
-        raise CodegenError(f"{where}: the whole document cannot be removed.")
-    del cast("Any", match.parent.value)[match.parts[-1]]
-
-
-def _update(target: object, update: object, where: str) -> None:
-    if isinstance(target, list):
-        cast("list[object]", target).append(copy.deepcopy(update))
-    elif isinstance(target, dict) and isinstance(update, dict):
-        _merge(cast("Node", target), cast("Node", update))
-    else:
-        raise CodegenError(f"{where}: select the object that holds the value, and update that with an object.")
-
-
-def _merge(target: Node, update: Node) -> None:
-    for key, value in update.items():
-        present: object = target.get(key)
-        if isinstance(present, dict) and isinstance(value, dict):
-            _merge(cast("Node", present), cast("Node", value))
-        elif isinstance(present, list) and isinstance(value, list):
-            cast("list[object]", present).extend(copy.deepcopy(cast("list[object]", value)))
-        else:
-            target[key] = copy.deepcopy(value)
 
 
 def _validate(root: Node, spec: Path) -> None:
@@ -148,5 +95,6 @@ def _validate(root: Node, spec: Path) -> None:
     errors = sorted(OpenAPIV31SpecValidator(root).iter_errors(), key=lambda error: error.json_path)
     if errors:
         first = errors[0]
-        what = f"{first.json_path}: {first.message.partition(chr(10))[0]}"
-        raise CodegenError(f"{spec} with its overlay is not valid OpenAPI 3.1, at {what}")
+        what = first.message.partition("\n")[0]
+        steps = tuple(str(step) for step in first.absolute_path)
+        raise CodegenError(f"{spec} with its overlay is not valid OpenAPI 3.1: {what}. Correct it.", steps=steps)

@@ -28,6 +28,19 @@ _ENUMS = "generated_enums"
 """Stands for the module `.enums` while datamodel-code-generator runs: it takes absolute import paths only."""
 
 
+_IMPORTS = (
+    ("datetime", "datetime"),
+    ("msgspec", "Meta"),
+    ("msgspec", "UNSET"),
+    ("msgspec", "UnsetType"),
+    ("msgspec", "field"),
+    ("typing", "Annotated"),
+)
+"""What the templates use, and the generator imports only where its own templates would."""
+
+_FLAG = re.compile(r",?[^.:;,]*\s--[a-z][\w-]*")
+"""What the generator says about flags of its own, which nobody here can set."""
+
 _PATTERN = re.compile(r"pattern=('(?:[^'\\\\]|\\\\.)*')")
 
 
@@ -88,7 +101,7 @@ def _pass(schemas: Schemas, header: str, *, request: bool) -> str:
                 settings_path=Path(__file__).parent,
                 custom_template_dir=TEMPLATES / "structs",
                 custom_file_header=f'{header}\n"""{what}"""\n',
-                additional_imports=["msgspec.UNSET", "msgspec.UnsetType", "msgspec.field"],
+                additional_imports=[f"{module}.{name}" for module, name in _IMPORTS],
                 type_overrides={
                     **{name: f"{_ENUMS}.{name}" for name in schemas.enums},
                     AMOUNT: "anton_async.money.Amount",
@@ -97,14 +110,15 @@ def _pass(schemas: Schemas, header: str, *, request: bool) -> str:
             )
     except (Error, Warning) as error:
         side_name = "requests" if request else "answers"
+        what = " ".join(_FLAG.sub("", str(error)).split()).rstrip(".")
         raise CodegenError(
-            f"The schemas of {side_name} cannot be rendered: {error} Describe them differently in the overlay."
+            f"The schemas of {side_name} cannot be rendered: {what}. Describe them differently in the overlay."
         ) from error
     if not isinstance(source, str):
         raise CodegenError("datamodel-code-generator wrote no single module. Check the names of the schemas.")
     for name in (*side.structs, *side.scalars):
         if f"class {name}(" not in source and f"\n{name}: TypeAlias" not in source:
-            raise CodegenError(f"Schema {name}: its class cannot be called that. Rename the schema: SomeName.")
+            raise CodegenError(f"Schema {name}: its class cannot be called that. Rename the schema in the document.")
     return _PATTERN.sub(_raw, source.replace(f"from {_ENUMS} import", "from .enums import"))
 
 
@@ -141,7 +155,7 @@ def _template_data(side: Side, *, request: bool) -> defaultdict[str, dict[str, A
     data["#all#"] = {"base_class_kwargs": options}
     for struct in side.structs.values():
         data[struct.name] = {
-            "docstring": text.docstring(text.sentence(struct.text) or f"`{struct.name}`.", indent=4),
+            "docstring": text.docstring(text.sentence(struct.text), indent=4) if struct.text else "",
             "members": {member.name: _member_data(member, request=request) for member in struct.members},
         }
     return data
@@ -149,6 +163,8 @@ def _template_data(side: Side, *, request: bool) -> defaultdict[str, dict[str, A
 
 def _member_data(member: Member, *, request: bool) -> Mapping[str, str]:
     description = text.sentence(member.facts.get("description", ""))
+    if request:
+        description = f"{description} {text.about_null(member)}".strip()
     docstring = {"docstring": text.docstring(description, indent=4) if description else ""}
     if member.required:
         return docstring

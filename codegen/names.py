@@ -11,6 +11,31 @@ import re
 from codegen.errors import CodegenError
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
+MODULE_NAMES = frozenset(
+    {
+        "builtins",
+        "date",
+        "datetime",
+        "operations",
+        "respond",
+        "Any",
+        "Literal",
+        "Mapping",
+        "MappingProxyType",
+        "MoneyInput",
+        "Operation",
+        "Pager",
+        "RequestOptions",
+        "Resource",
+        "Sequence",
+        "Transport",
+        "UNSET",
+        "Unpack",
+        "UnsetType",
+    }
+)
+"""What generated modules of resources import: nothing of the document may be called so in them."""
+
 _VERB = re.compile(r"[a-z]+(?=[A-Z])")
 _REQUEST_SUFFIX = re.compile(r"(?:Create|Update)?Request$|Details$")
 _SPELLINGS = {"oauth": "OAuth", "fx": "FX"}
@@ -66,6 +91,17 @@ def parameter(wire_name: str, where: str) -> str:
             "Give it one in the overlay: x-anton-name: some_name."
         )
     return name
+
+
+def type_name(name: object, where: str) -> str:
+    """Return `name`, which a schema has or somebody chose for it, if a generated class can be called that."""
+    chosen = identifier(name, where)
+    if not chosen[0].isupper() or chosen in MODULE_NAMES or chosen == "Resources":
+        raise CodegenError(
+            f"{where}: a type cannot be called `{chosen}`. Choose a name that starts with a capital letter and is none "
+            f"that generated modules import ({', '.join(sorted(name for name in MODULE_NAMES if name[0].isupper()))})."
+        )
+    return chosen
 
 
 def identifier(name: object, where: str) -> str:

@@ -14,12 +14,16 @@ from typing import cast
 from codegen import names, patterns
 from codegen.calls import SUBJECT, Call
 from codegen.document import Document, Node, child, kinds, reference, schema_name
-from codegen.errors import CodegenError
+from codegen.errors import CodegenError, about
 from codegen.schemas import AMOUNT, TIMESTAMP, Enum, Member, Schemas, Side, Struct, or_null
 
 _ANNOTATIONS = frozenset({"description", "title", "example", "examples", "default", "deprecated"})
 _RANGE = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _CONSTRAINTS = {"string": ("minLength", "maxLength"), "integer": _RANGE, "number": _RANGE, "boolean": ()}
+_ONE_OBJECT = (
+    "Remove the choice in the overlay with `remove: true`, and describe one object in its place that has the fields of "
+    "all, and requires those that all require."
+)
 _NAME_IT = "Name it in the overlay: x-anton-type: SomeName."
 
 
@@ -31,9 +35,14 @@ def normalise(document: Document, calls: Sequence[Call]) -> Schemas:
     """
     enums: dict[str, Enum] = {}
     answers = _Walk(document, enums, request=False, taken={})
-    answers.reach([call.answer for call in calls])
+    for call in calls:
+        with about(call.node):
+            answers.reach(call.answer)
     requests = _Walk(document, enums, request=True, taken=answers.side.structs)
-    requests.reach([name for call in calls for name in (call.query, call.body)])
+    for call in calls:
+        with about(call.node):
+            requests.reach(call.query)
+            requests.reach(call.body)
     _check_names(answers.side, requests.side, enums)
     return Schemas(answers.side, requests.side, enums)
 
@@ -71,26 +80,27 @@ class _Walk:
         self._request = request
         self._taken = taken
 
-    def reach(self, roots: Sequence[str | None]) -> None:
-        for root in roots:
-            if root is not None:
-                self._struct(root, self._document.schemas[root])
+    def reach(self, root: str | None) -> None:
+        if root is not None:
+            self._struct(root, self._document.schemas[root])
 
     # Objects
 
     def _struct(self, name: str, schema: Node) -> str:
         """Build the object schema `name`, after those it refers to, and return its Python name."""
         if name not in self.side.names:
-            final = f"{names.identifier(name, 'Schemas')}Input" if name in self._taken else name
+            with about(schema):
+                final = f"{name}Input" if names.type_name(name, "Schema") in self._taken else name
             # Known before it is built, because schemas may refer to themselves.
             self.side.names[name] = final
             subject = schema.get(SUBJECT) or (names.subject(name) if self._request else name)
-            self.side.structs[final] = self._build(final, schema, subject)
+            with about(schema):
+                self.side.structs[final] = self._build(final, schema, subject)
         return self.side.names[name]
 
     def _hoist(self, node: Node, place: _Place) -> str:
         """Build an object schema that stands inside another, and return its Python name."""
-        name = names.identifier(node.get("x-anton-type", place.name(place.struct)), str(place))
+        name = names.type_name(node.get("x-anton-type", place.name(place.struct)), str(place))
         if name in self.side.names or name in self._document.schemas:
             raise CodegenError(f"{place}: it would be called `{name}`, which is taken. {_NAME_IT}")
         return self._struct(name, {"description": f"`{place.way[-1]}` of `{place.struct}`.", **node})
@@ -104,7 +114,7 @@ class _Walk:
         elif self._request and folded.get("additionalProperties", False) is not False:
             raise CodegenError(
                 f"Schema {name}: fields beside the named ones cannot be sent. Name them all in the overlay, "
-                "and set additionalProperties: false."
+                "and set `additionalProperties: false` there."
             )
         required = folded.get("required", [])
         place = _Place(name, subject)
@@ -126,7 +136,8 @@ class _Walk:
         return child(self._document.folded(reference(name)), "properties")
 
     def _member(self, name: str, node: Node, required: bool, place: _Place) -> Member:
-        schema, nullable = self._type(node, place.at(name))
+        with about(node):
+            schema, nullable = self._type(node, place.at(name))
         inner, _ = _unwrap(node)
         beside = {key: node[key] for key in node if key in _ANNOTATIONS or key.startswith("x-anton-")}
         return Member(name, schema, required, nullable, {**self._document.folded(inner), **beside})
@@ -157,8 +168,14 @@ class _Walk:
         if not variants:
             return self._single(schema, "".join(types), name, place), nullable
         if "discriminator" in schema:
-            raise CodegenError(f"{place}: discriminators are not supported. Describe it as one object in the overlay.")
+            raise CodegenError(f"{place}: discriminators are not supported. {_ONE_OBJECT}")
         forms = [self._type(variant, place) for variant in variants if not _is_null(variant)]
+        objects = dict.fromkeys(name for form, _ in forms if (name := schema_name(form)) in self.side.structs)
+        if len(objects) > 1:
+            raise CodegenError(
+                f"{place}: one of several objects ({', '.join(map(str, objects))}) is not supported, since nothing "
+                f"tells them apart. {_ONE_OBJECT}"
+            )
         return {"anyOf": [form for form, _ in forms]}, nullable or any(null for _, null in forms)
 
     def _single(self, schema: Node, kind: str, name: str | None, place: _Place) -> Node:
@@ -185,7 +202,9 @@ class _Walk:
         if form == "date-time":
             return reference(TIMESTAMP) if self._request else {"type": "string", "format": "date-time"}
         if form == "binary":
-            raise CodegenError(f"{place}: files are not supported. Leave its operation out until they are.")
+            raise CodegenError(
+                f"{place}: files are not supported. Remove it or its operation in the overlay with `remove: true`."
+            )
         return {"type": "string", "format": "date"} if form == "date" else self._scalar(schema, "string", name)
 
     def _scalar(self, schema: Node, kind: str, name: str | None) -> Node:
@@ -197,7 +216,7 @@ class _Walk:
                 scalar["pattern"] = patterns.search(schema["pattern"])
         if name is None or len(scalar) == 1:
             return scalar
-        self.side.scalars[names.identifier(name, "Schemas")] = scalar
+        self.side.scalars[names.type_name(name, "Schema")] = scalar
         return reference(name)
 
     # Enums
@@ -223,7 +242,7 @@ class _Walk:
         candidates = [given] if given else [place.name(place.subject), place.name(place.struct)]
         text = schema.get("description", "") if name else f"Values of `{place}`."
         for candidate in candidates:
-            enum = Enum(names.identifier(candidate, str(place)), values, text, terminal)
+            enum = Enum(names.type_name(candidate, str(place)), values, text, terminal)
             if self._enums.setdefault(candidate, enum).values == values:
                 return candidate
         raise CodegenError(f"{place}: its values would be called `{candidates[-1]}`, as others are. {_NAME_IT}")

@@ -6,16 +6,17 @@ again, what must never be logged. `resources` renders methods from the same `End
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 from codegen import names, patterns
 from codegen.calls import Call
-from codegen.document import Document, Node, child, schema_name
-from codegen.errors import CodegenError
+from codegen.document import Document, Node, child
+from codegen.errors import CodegenError, about
+from codegen.places import place
 from codegen.render import template
-from codegen.schemas import Enum, Schemas, Side
+from codegen.schemas import Enum, Schemas
+from codegen.sensitive import check_sensitive, references, sensitive_paths
 
 _RETRY = ("safe", "keyed", "never")
 _ANY_ID = "[A-Za-z0-9_-]+"
@@ -74,20 +75,14 @@ def read_endpoints(document: Document, calls: tuple[Call, ...], schemas: Schemas
     """Return the operation table.
 
     Raises:
-        CodegenError: the overlay does not map an operation, maps two to one method, or says something impossible.
+        CodegenError: the overlay says something impossible, or nothing about a field that is sensitive elsewhere.
     """
-    endpoints = tuple(_endpoint(document, call, schemas) for call in calls)
-    taken: dict[str, str] = {}
-    for endpoint in endpoints:
-        wait = [f"{endpoint.resource}.{endpoint.wait.method}"] if endpoint.wait else []
-        for name in (endpoint.name, *wait):
-            if name in taken:
-                raise CodegenError(
-                    f"{taken[name]} and {endpoint.call.id} would both be `{name}`. "
-                    "Give one of them another x-anton-method in the overlay."
-                )
-            taken[name] = endpoint.call.id
-    return endpoints
+    check_sensitive(document, calls, schemas)
+    endpoints: list[Endpoint] = []
+    for call in calls:
+        with about(call.node):
+            endpoints.append(_endpoint(document, call, schemas))
+    return tuple(endpoints)
 
 
 def render_operations(endpoints: tuple[Endpoint, ...], schemas: Schemas, header: str) -> str:
@@ -103,53 +98,28 @@ def render_operations(endpoints: tuple[Endpoint, ...], schemas: Schemas, header:
 
 def _endpoint(document: Document, call: Call, schemas: Schemas) -> Endpoint:
     node = call.node
-    resource, method = _place(call)
+    found = place(node, call.id)
+    if found is None:
+        raise CodegenError(f"{call.id} is not mapped. Give it x-anton-resource and x-anton-method in the overlay.")
     security = node.get("security", document.root.get("security", []))
-    query = schemas.requests.names[call.query] if call.query else None
-    body = schemas.requests.names[call.body] if call.body else None
-    response = schemas.answers.names[call.answer] if call.answer else None
-    sensitive = [
-        *(_sensitive(schemas.requests, query) if query else ()),
-        *(_sensitive(schemas.requests, body) if body else ()),
-        *(_sensitive(schemas.answers, response) if response else ()),
-    ]
     return Endpoint(
         call=call,
-        resource=resource,
-        method=method,
-        name=f"{resource or node['x-anton-internal']}.{method}",
+        resource=found.resource,
+        method=found.method,
+        name=f"{found.owner}.{found.method}",
         constant=names.constant(call.id),
-        response=response,
-        query=query,
-        body=body,
+        response=schemas.answers.names[call.answer] if call.answer else None,
+        query=schemas.requests.names[call.query] if call.query else None,
+        body=schemas.requests.names[call.body] if call.body else None,
         retry=_retry(call),
         authenticated=bool(security),
         path_parameters=tuple((item["name"], _pattern(document, call, item)) for item in call.path_parameters),
-        sensitive=tuple(dict.fromkeys(sensitive)),
+        sensitive=sensitive_paths(call, schemas),
         failures=_failures(document, node),
         earlier_path=node.get("x-anton-earlier-path"),
         docs=child(node, "externalDocs").get("url", ""),
         wait=_wait(call, schemas),
     )
-
-
-def _place(call: Call) -> tuple[str | None, str]:
-    """Return where the overlay puts an operation: resource and method; no resource for what the SDK calls itself."""
-    node = call.node
-    resource, method, internal = (node.get(f"x-anton-{key}") for key in ("resource", "method", "internal"))
-    if isinstance(internal, str) and resource is None and method is None:
-        return None, names.snake(call.id)
-    if internal is not None or not isinstance(resource, str) or not isinstance(method, str):
-        raise CodegenError(
-            f"{call.id} ({call.method} {call.path}) is not mapped. Add to the overlay: target: "
-            f"$.paths['{call.path}'].{call.method.lower()}, update: {{x-anton-resource: ..., x-anton-method: ...}}, "
-            "or x-anton-internal: ... alone."
-        )
-    for part in (*resource.split("."), method):
-        names.identifier(part, call.id)
-        if part.startswith("_") or part in {"with_response", "operations"}:
-            raise CodegenError(f"{call.id}: `{part}` is a name the SDK uses itself. Choose another in the overlay.")
-    return resource, method
 
 
 def _retry(call: Call) -> str:
@@ -168,7 +138,9 @@ def _pattern(document: Document, call: Call, parameter: Node) -> str:
     if "enum" in schema:
         return "|".join(str(value) for value in schema["enum"])
     if schema.get("type") != "string":
-        raise CodegenError(f"{where}: a path parameter must be a string. Change it in the overlay.")
+        raise CodegenError(
+            f"{where}: a path parameter must be a string. Give its schema `type: string` in the overlay."
+        )
     return patterns.full_match(schema["pattern"], where) if "pattern" in schema else _ANY_ID
 
 
@@ -181,31 +153,6 @@ def _failures(document: Document, node: Node) -> tuple[Failure, ...]:
             codes = tuple(cast("list[str]", response.get("x-error-codes", [])))
             found.append(Failure(status=int(status), codes=codes, text=response.get("description", "")))
     return tuple(sorted(found, key=lambda failure: failure.status))
-
-
-def _sensitive(side: Side, name: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the dotted paths of fields below the struct `name` that must never be logged."""
-    if name in seen:
-        return
-    struct = side.structs[name]
-    if struct.base:
-        yield from _sensitive(side, struct.base, (*seen, name))
-    for member in struct.members:
-        if member.facts.get("x-anton-sensitive") is True:
-            yield member.name
-            continue
-        for inner in _references(member.schema):
-            if inner in side.structs:
-                yield from (f"{member.name}.{path}" for path in _sensitive(side, inner, (*seen, name)))
-
-
-def _references(schema: Node) -> Iterator[str]:
-    if name := schema_name(schema):
-        yield name
-    for value in schema.values():
-        for node in cast("list[object]", value) if isinstance(value, list) else [value]:
-            if isinstance(node, dict):
-                yield from _references(cast("Node", node))
 
 
 def _wait(call: Call, schemas: Schemas) -> Wait | None:
@@ -225,4 +172,4 @@ def _wait(call: Call, schemas: Schemas) -> Wait | None:
 
 
 def _enum(schema: Node, schemas: Schemas) -> Enum | None:
-    return next((schemas.enums[name] for name in _references(schema) if name in schemas.enums), None)
+    return next((schemas.enums[name] for name in references(schema) if name in schemas.enums), None)

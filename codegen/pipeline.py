@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from codegen.calls import read_calls
-from codegen.diff import MARK
-from codegen.document import render
-from codegen.errors import CodegenError
+from codegen.diff import DOCUMENT, MARK
+from codegen.document import Document, render
+from codegen.errors import CodegenError, about
 from codegen.load import load
+from codegen.location import located
 from codegen.models import render_models
 from codegen.normalise import normalise
 from codegen.operations import read_endpoints, render_operations
+from codegen.places import check_places
 from codegen.resources import render_resources
 from codegen.verify import find_failure
 
@@ -39,7 +41,13 @@ def compile_document(spec: Path, overlay: Path | None) -> dict[str, str]:
         CodegenError: the document cannot be compiled; the message says how to mend it.
     """
     document = load(spec, overlay)
+    with located(document.root, spec):
+        return _compile(document)
+
+
+def _compile(document: Document) -> dict[str, str]:
     header = f"{MARK} from {document.source} (sha256:{document.digest[:16]}): do not edit."
+    check_places(document)
     calls, extended = read_calls(document)
     schemas = normalise(extended, calls)
     endpoints = read_endpoints(extended, calls, schemas)
@@ -49,10 +57,10 @@ def compile_document(spec: Path, overlay: Path | None) -> dict[str, str]:
         **{f"models/{name}": source for name, source in render_models(schemas, header).items()},
         **{f"resources/{name}": source for name, source in resources.items()},
     }
-    return {**_finish(files), "sandbox/document.json": render(document.root)}
+    return {**_finish(files, document), DOCUMENT: render(document.root)}
 
 
-def _finish(files: Mapping[str, str]) -> dict[str, str]:
+def _finish(files: Mapping[str, str], document: Document) -> dict[str, str]:
     """Format the modules, and make sure that every struct can be decoded."""
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "generated"
@@ -63,7 +71,11 @@ def _finish(files: Mapping[str, str]) -> dict[str, str]:
             _ruff(*arguments, directory=tree)
         failure = find_failure(tree, PACKAGE)
         if failure is not None:
-            raise CodegenError(f"No Decoder can be built for {failure}. Describe it differently in the overlay.")
+            with about(document.schemas.get(failure.partition(":")[0])):
+                raise CodegenError(
+                    f"No Decoder can be built for {failure}. Describe it differently in the overlay, or remove what "
+                    "cannot be told apart there with `remove: true`."
+                )
         return {name: (tree / name).read_text(encoding="utf-8") for name in files}
 
 

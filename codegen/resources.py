@@ -12,7 +12,7 @@ from codegen import names, text
 from codegen.arguments import Argument, read_arguments
 from codegen.docstrings import method_docstring, wait_docstring
 from codegen.document import Document
-from codegen.errors import CodegenError
+from codegen.errors import CodegenError, about
 from codegen.models import terminals
 from codegen.operations import Endpoint
 from codegen.render import template
@@ -36,12 +36,12 @@ class Method:
         return [argument for argument in self.arguments if argument.where == where]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Resource:
-    """One generated class; `children` are the resources nested in it."""
+    """One generated class; `children` are the resources nested in it, `text` is empty where the document has none."""
 
     path: str
-    text: str
+    text: str = ""
     methods: list[Method] = field(default_factory=list[Method])
     children: list[Resource] = field(default_factory=list["Resource"])
 
@@ -67,16 +67,16 @@ def render_resources(
     """Return the files of `resources/` by name, but for the operation table."""
     resources = _tree(document, endpoints, schemas)
     models = sorted([*schemas.answers.structs, *schemas.requests.structs])
+    enums = sorted([*schemas.enums, *terminals(schemas)])
     for resource in resources.values():
-        if resource.class_name in models:
+        if resource.class_name in {*models, *enums}:
             raise CodegenError(
                 f"The class of the resource `{resource.path}` would be called `{resource.class_name}`, as a schema is. "
                 "Choose another x-anton-resource in the overlay."
             )
-    enums = sorted([*schemas.enums, *terminals(schemas)])
     page = template("resource.py.jinja2")
     files = {
-        f"{resource.module}.py": page.render(header=header, resource=resource, models=models, enums=enums)
+        f"{resource.module}.py": page.render(header=header, resource=resource, models=models, enums=enums, text=text)
         for resource in resources.values()
     }
     top = [resource for path, resource in resources.items() if "." not in path]
@@ -85,14 +85,15 @@ def render_resources(
 
 def _tree(document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas) -> dict[str, Resource]:
     resources: dict[str, Resource] = {}
-    tags = {tag["name"]: text.sentence(tag.get("description", "")) for tag in document.root.get("tags", [])}
+    tags = _Tags(document)
     lists = {endpoint.resource for endpoint in endpoints if endpoint.method == "list"}
     for endpoint in endpoints:
         if endpoint.resource is None:
             continue
-        about = next((tags[tag] for tag in endpoint.call.node.get("tags", []) if tags.get(tag)), "")
-        resource = _resource(resources, endpoint.resource, about)
-        arguments = read_arguments(document, endpoint, schemas)
+        resource = _resource(resources, endpoint.resource)
+        resource.text = resource.text or tags.about(endpoint)
+        with about(endpoint.call.node):
+            arguments = read_arguments(document, endpoint, schemas)
         identifier = arguments[0].name if arguments else ""
         form = _RETURNS.get(endpoint.call.shape, "{}")
         # Inside a class with a method `list`, the plain name means that method.
@@ -101,18 +102,37 @@ def _tree(document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas)
             Method(
                 endpoint=endpoint,
                 arguments=arguments,
-                docstring=method_docstring(document, endpoint, arguments),
+                docstring=method_docstring(endpoint, arguments),
                 wait_docstring=wait_docstring(endpoint, identifier),
                 returns=form.format(endpoint.response, list=builtin),
             )
         )
+    for path, resource in resources.items():
+        resource.text = resource.text or tags.named(path)
     return resources
 
 
-def _resource(resources: dict[str, Resource], path: str, about: str) -> Resource:
+class _Tags:
+    """What the document says about its tags; a resource is described by a tag of its operations, or of its name."""
+
+    def __init__(self, document: Document) -> None:
+        self._texts: dict[str, str] = {
+            tag["name"]: text.sentence(tag.get("description", "")) for tag in document.root.get("tags", [])
+        }
+        self._names = {names.snake(name): said for name, said in self._texts.items()}
+
+    def about(self, endpoint: Endpoint) -> str:
+        tagged: list[str] = endpoint.call.node.get("tags", [])
+        return next((self._texts[tag] for tag in tagged if self._texts.get(tag)), "")
+
+    def named(self, path: str) -> str:
+        return self._names.get(path.replace(".", "_"), "")
+
+
+def _resource(resources: dict[str, Resource], path: str) -> Resource:
     if path not in resources:
-        resources[path] = Resource(path=path, text=about or f"Calls of `{path}`.")
+        resources[path] = Resource(path=path)
         parent = path.rpartition(".")[0]
         if parent:
-            _resource(resources, parent, "").children.append(resources[path])
+            _resource(resources, parent).children.append(resources[path])
     return resources[path]

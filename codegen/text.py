@@ -9,6 +9,7 @@ import re
 import textwrap
 
 from codegen.document import Node
+from codegen.schemas import Member
 
 WIDTH = 120
 
@@ -21,6 +22,13 @@ def sentence(text: str) -> str:
     if re.match(r"[a-z]+(?:[ ,;:.'-]|$)", line):
         line = line[0].upper() + line[1:]
     return line if line[-1] in ".!?" else f"{line}."
+
+
+def about_null(member: Member) -> str:
+    """Return what None means in a field of a request, empty where it may not be None."""
+    if not member.nullable:
+        return ""
+    return "None sends null." if member.required else "None sends null; left out, it stays as it is."
 
 
 def paragraph(text: str, indent: int, hanging: int = 0) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from codegen import names
+
 Node = dict[str, Any]
 
 TEXT: Node = {"type": "string"}
@@ -20,10 +22,10 @@ def answer(schema: Node | None, status: str = "200") -> Node:
 
 
 def operation(operation_id: str, *, mapped: str | None = "things", method: str = "", **keywords: Any) -> Node:
-    """One operation; `mapped` is its resource, and its method is the operation id unless told otherwise."""
+    """One operation; `mapped` is its resource, and its method the operation id in small letters, unless given."""
     node: Node = {"operationId": operation_id, "responses": answer({"$ref": "#/components/schemas/Thing"})}
     if mapped:
-        node |= {"x-anton-resource": mapped, "x-anton-method": method or operation_id}
+        node |= {"x-anton-resource": mapped, "x-anton-method": method or names.snake(operation_id)}
     return {**node, **keywords}
 
 
@@ -56,5 +58,5 @@ def write(directory: Path, root: Node, name: str = "things.yaml") -> Path:
     return path
 
 
-def overlay(*actions: Node) -> Node:
+def overlay(*actions: object) -> Node:
     return {"overlay": "1.0.0", "info": {"title": "Things", "version": "1"}, "actions": list(actions)}

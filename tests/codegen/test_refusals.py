@@ -32,23 +32,12 @@ def fields(**properties: Node) -> Node:
     return {"type": "object", "properties": properties}
 
 
+PAGE: Node = fields(data={"type": "array", "items": THING}, has_more={"type": "boolean"}, next_cursor=TEXT)
+
 REFUSALS: dict[str, tuple[Node, str]] = {
-    "an operation that the overlay does not map": (
-        getting(mapped=None),
-        r"getThing \(GET /v1/things\) is not mapped. Add to the overlay: target: \$\.paths\['/v1/things'\]\.get",
-    ),
     "an operation without a name": (
         document({"/v1/things": {"get": {"responses": answer(THING)}}}),
         "GET /v1/things has no operationId. Give it one",
-    ),
-    "two operations for one method": (
-        document(
-            {
-                "/v1/things": {"get": operation("getThing", method="retrieve")},
-                "/v1/others": {"get": operation("getOther", method="retrieve")},
-            }
-        ),
-        "getThing and getOther would both be `things.retrieve`. Give one of them another x-anton-method",
     ),
     "a body field with the name of an option": (
         posting(fields(timeout={"type": "integer"})),
@@ -57,6 +46,29 @@ REFUSALS: dict[str, tuple[Node, str]] = {
     "a query parameter with the name of an option": (
         getting(parameters=[parameter("max_retries")]),
         "getThing: the query field `max_retries` collides with the option `max_retries`",
+    ),
+    **{
+        f"a field called {name}": (
+            posting(fields(**{name: TEXT})),
+            f"createThing: the body field `{name}` collides with the name `{name}`.*x-anton-name: some_name",
+        )
+        for name in ("options", "operations", "builtins")
+    },
+    "a field that the overlay calls self": (
+        posting(fields(owner={**TEXT, "x-anton-name": "self"})),
+        "createThing: the body field `owner` collides with the name `self`",
+    ),
+    "a page that no cursor turns": (
+        getting(responses=answer(PAGE)),
+        "getThing answers a page .* no query parameter `cursor`.*in the overlay .*remove `has_more`",
+    ),
+    "a schema with the name of something that is imported": (
+        getting(responses=answer(fields(part={**fields(a=TEXT), "x-anton-type": "Pager"}))),
+        "part: a type cannot be called `Pager`. Choose a name",
+    ),
+    "a schema in small letters": (
+        getting(responses=answer({**fields(a=TEXT), "x-anton-type": "date"})),
+        "getThing: a type cannot be called `date`",
     ),
     "a field that no Python name fits": (
         posting(fields(**{"2fa": TEXT})),
@@ -158,7 +170,7 @@ REFUSALS: dict[str, tuple[Node, str]] = {
     ),
     "a union of objects that nothing tells apart": (
         getting(responses=answer(fields(part={"anyOf": [THING, fields(a=TEXT)]}))),
-        r"The schemas of answers cannot be rendered: .*\.part.*Describe them differently in the overlay",
+        r"Result\.part: one of several objects \(Thing, GetThingResultPart\) is not supported.*with `remove: true`",
     ),
     "a schema without a Decoder": (
         getting(responses=answer(fields(at={"anyOf": [{"type": "string", "format": "date-time"}, TEXT]}))),
@@ -171,10 +183,6 @@ REFUSALS: dict[str, tuple[Node, str]] = {
     "a file inside a body": (
         posting(fields(scan={"type": "string", "format": "binary"})),
         r"CreateThingRequest\.scan: files are not supported",
-    ),
-    "a resource with a name of the SDK": (
-        getting(mapped="operations"),
-        "getThing: `operations` is a name the SDK uses itself",
     ),
     "a resource with the name of a schema": (
         getting(mapped="thing"),
@@ -206,25 +214,39 @@ def test_the_compiler_refuses(root: Node, sentence: str, tmp_path: Path) -> None
         compile_document(spec, None)
 
 
+def test_what_is_not_supported_says_how_to_remove_it(tmp_path: Path) -> None:
+    for name, (root, _) in REFUSALS.items():
+        with pytest.raises(CodegenError) as caught:
+            compile_document(write(tmp_path, root), None)
+        if "not supported" in str(caught.value):
+            assert "`remove: true`" in str(caught.value), name
+
+
+def test_a_page_with_a_cursor_compiles(tmp_path: Path) -> None:
+    spec = write(tmp_path, getting(responses=answer(PAGE), parameters=[parameter("cursor")]))
+
+    assert "Pager[Thing]" in compile_document(spec, None)["resources/things.py"]
+
+
 def test_a_refusal_is_one_sentence_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = write(tmp_path, getting(mapped=None))
+    spec = write(tmp_path, getting(mapped="class"))
 
     status = main(["--spec", str(spec), "--out", str(tmp_path / "out")])
 
     printed = capsys.readouterr()
     assert status == 1
     assert printed.out == ""
-    assert printed.err.startswith("codegen: getThing (GET /v1/things) is not mapped.")
-    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("codegen: getThing: `class` cannot be the name of a resource or method.")
+    assert printed.err.count("\n") == 2
     assert not (tmp_path / "out").exists()
 
 
 def test_a_warning_of_the_generator_fails_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def warn(*_: object, **__: object) -> str:
-        warnings.warn("this is odd.", stacklevel=2)
+        warnings.warn("this is odd, but with --allow-it. So.", stacklevel=2)
         return ""
 
     monkeypatch.setattr("codegen.models.generate", warn)
 
-    with pytest.raises(CodegenError, match=r"The schemas of answers cannot be rendered: this is odd"):
+    with pytest.raises(CodegenError, match=r"The schemas of answers cannot be rendered: this is odd\. So\. Describe"):
         compile_document(write(tmp_path, getting()), None)

@@ -99,4 +99,9 @@ def test_the_sandbox_serves_every_operation_of_the_document() -> None:
     service = Sandbox()._service  # pyright: ignore[reportPrivateUsage]
     served = {*service._handlers, "createAccessToken", "getJWKS"}  # pyright: ignore[reportPrivateUsage]
 
-    assert set(OPERATIONS) == served
+    missing, surplus = sorted(set(OPERATIONS) - served), sorted(served - set(OPERATIONS))
+    assert not missing, (
+        f"The sandbox does not serve {', '.join(missing)}: write a handler in the module of the resource "
+        "(anton_async/sandbox/payouts.py shows how), return it from handlers(), and enter a new class in service.py."
+    )
+    assert not surplus, f"The document has no {', '.join(surplus)}: remove the handlers from anton_async/sandbox."
