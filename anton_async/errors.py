@@ -39,6 +39,7 @@ from typing import Any, ClassVar, cast
 
 _CONCLUSIVE = frozenset({400, 404, 410, 422})
 _UNREAD = frozenset({"bad_request", "missing_idempotency_key"})
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -70,6 +71,8 @@ class AntonError(Exception):
     """
 
     default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
+    is_retryable: bool = False
+    """Whether the cause may pass: the same call, under the same idempotency key, may succeed later."""
 
     def __init__(
         self,
@@ -163,6 +166,7 @@ class ApiError(AntonError):
         self.status = status
         self.code = code
         self.details = details
+        self.is_retryable = status in _PASSING or (status == 409 and code == "idempotency_in_flight")
 
     @property
     def settles_earlier_attempts(self) -> bool:
@@ -177,7 +181,15 @@ class ApiError(AntonError):
     @property
     def field(self) -> str | None:
         """Dotted path of the first field the API found wrong; None when it named none."""
-        return next((field for field, _ in _problems(self.details)), None)
+        return next(iter(self.field_errors), None)
+
+    @property
+    def field_errors(self) -> dict[str, list[str]]:
+        """What the API found wrong, by the dotted path of the field; empty when it named no field."""
+        found: dict[str, list[str]] = {}
+        for field, message in _problems(self.details):
+            found.setdefault(field, []).append(message)
+        return found
 
     def __str__(self) -> str:
         text = f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"
@@ -257,6 +269,7 @@ class TransportError(AntonError):
     """No usable answer arrived."""
 
     default_outcome: ClassVar[Outcome] = Outcome.UNKNOWN
+    is_retryable: bool = True
 
 
 class ConnectionError(TransportError):  # noqa: A001 - the public name; import it from anton_async to be clear
@@ -268,9 +281,13 @@ class ConnectionError(TransportError):  # noqa: A001 - the public name; import i
 class TLSError(ConnectionError):
     """The TLS handshake failed or the certificate cannot be trusted; never retried, never downgraded."""
 
+    is_retryable: bool = False
+
 
 class ProxyError(ConnectionError):
     """The proxy could not be reached or refused to open the tunnel."""
+
+    is_retryable: bool = False
 
 
 class ResponseLostError(TransportError):
@@ -283,6 +300,8 @@ class ReadTimeoutError(ResponseLostError):
 
 class DeadlineExceededError(AntonError):
     """The time given to the call ran out (`timeout`, in seconds, over everything the call does)."""
+
+    is_retryable: bool = True
 
 
 class ResponseDecodeError(AntonError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar, cast
 
 T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +33,7 @@ class ApiResponse(Generic[T_co]):
     idempotent_replayed: bool
     attempts: int
     body: bytes
+
+    def with_data(self, data: T) -> ApiResponse[T]:
+        """Return the same answer around other data."""
+        return cast("ApiResponse[T]", replace(cast("ApiResponse[Any]", self), data=data))

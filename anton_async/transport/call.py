@@ -18,7 +18,9 @@ from yarl import URL
 from anton_async.config import RequestOptions, Settings, check_retries, check_timeout
 from anton_async.errors import RequestValidationError
 from anton_async.operation import Operation
+from anton_async.transport.form import Form
 from anton_async.transport.idempotency import check_key, new_key
+from anton_async.transport.rules import check_rules
 from anton_async.transport.validation import check_fields, encode_json, to_texts
 
 T = TypeVar("T")
@@ -75,6 +77,7 @@ def prepare(
     path: Sequence[object] = (),
     query: Mapping[str, object] | None = None,
     body: Mapping[str, object] | None = None,
+    form: Form | None = None,
 ) -> Call[T]:
     """Check a call against the document and freeze it.
 
@@ -85,6 +88,7 @@ def prepare(
         path: values of the path parameters, in template order.
         query: query parameters; None and UNSET values are left out.
         body: fields of the JSON body; None and UNSET values are left out, None is sent where the document allows null.
+        form: an encoded multipart body, in place of `body`.
 
     Raises:
         RequestValidationError: a value breaks a constraint of the document; the error names the field and not the
@@ -94,12 +98,20 @@ def prepare(
     unknown = set(options) - {"idempotency_key", "timeout", "max_retries", "headers"}
     if unknown:
         raise RequestValidationError("this is not a parameter of the call.", field=min(unknown))
-    encoded = _encode_body(operation, body or {})
-    return freeze(operation, settings, options, url=_url(operation, settings, path, query or {}), body=encoded)
+    url = _url(operation, settings, path, query or {})
+    if form is not None:
+        return freeze(operation, settings, options, url=url, body=form.body, content_type=form.content_type)
+    return freeze(operation, settings, options, url=url, body=_encode_body(operation, body or {}))
 
 
 def freeze(
-    operation: Operation[T], settings: Settings, options: RequestOptions, *, url: URL, body: bytes | None
+    operation: Operation[T],
+    settings: Settings,
+    options: RequestOptions,
+    *,
+    url: URL,
+    body: bytes | None,
+    content_type: str = "application/json",
 ) -> Call[T]:
     """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
     key, timeout, retries = options.get("idempotency_key"), options.get("timeout"), options.get("max_retries")
@@ -109,9 +121,12 @@ def freeze(
         raise RequestValidationError(
             "this call does not take one: it does not change anything.", field="idempotency_key"
         )
-    headers = {"Accept": "application/json", **_extra_headers(options.get("headers") or {})}
+    headers = {"Accept": operation.accept, **_extra_headers(options.get("headers") or {})}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = content_type
+    if operation.shape == "file":
+        # As it is: a progress report counts the bytes that Content-Length announced.
+        headers["Accept-Encoding"] = "identity"
     if key is not None:
         headers["Idempotency-Key"] = key
     return Call(
@@ -159,7 +174,9 @@ def join(base_url: URL, path: str) -> URL:
 def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes | None:
     if operation.body is None:
         return None
-    encoded = encode_json(check_fields(operation.body, fields))
+    checked = check_fields(operation.body, fields)
+    check_rules(operation.rules, checked)
+    encoded = encode_json(checked)
     return None if encoded == b"{}" and not operation.body_required else encoded
 
 

@@ -86,6 +86,8 @@ def _reader(operation: Operation[Any]) -> Callable[[bytes], object]:
     kind: Any = operation.response
     if operation.shape == "none":
         return lambda _: None
+    if operation.shape == "file":
+        return bytes
     if operation.shape == "page":
         return msgspec.json.Decoder(PageBody[kind]).decode
     if operation.shape == "list":

@@ -19,22 +19,11 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from anton_async.clock import Clock
-from anton_async.errors import (
-    AntonError,
-    ApiError,
-    ConnectionError,
-    Outcome,
-    ProxyError,
-    RateLimitError,
-    ResponseDecodeError,
-    TLSError,
-    TransportError,
-)
+from anton_async.errors import AntonError, Outcome, RateLimitError, ResponseDecodeError
 from anton_async.operation import RetryClass
 
 T = TypeVar("T")
 
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _BASE_DELAY = 0.5  # seconds
 _MAX_DELAY = 20.0  # seconds
 _JITTER = 0.5  # seconds on top of Retry-After
@@ -42,17 +31,11 @@ _JITTER = 0.5  # seconds on top of Retry-After
 
 def worth_repeating(error: BaseException, retry: RetryClass) -> bool:
     """Return whether an attempt that ended in `error` may and should be repeated."""
-    if isinstance(error, TLSError | ProxyError):
+    if isinstance(error, ResponseDecodeError):
+        return retry == "keyed"
+    if not isinstance(error, AntonError) or not error.is_retryable:
         return False
-    if isinstance(error, RateLimitError | ConnectionError):
-        return True
-    if isinstance(error, ApiError):
-        in_flight = error.status == 409 and error.code == "idempotency_in_flight"
-        passing = in_flight or error.status in _PASSING
-        return passing and (retry != "never" or error.outcome is Outcome.NOT_SENT)
-    if isinstance(error, TransportError):
-        return retry != "never" or error.outcome is Outcome.NOT_SENT
-    return isinstance(error, ResponseDecodeError) and retry == "keyed"
+    return retry != "never" or isinstance(error, RateLimitError) or error.outcome is Outcome.NOT_SENT
 
 
 def delay_before(attempt: int, retry_after: float | None) -> float:

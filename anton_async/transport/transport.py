@@ -24,8 +24,10 @@ from anton_async.response import ApiResponse
 from anton_async.transport.authentication import ANONYMOUS, Authenticator, Repeats
 from anton_async.transport.call import Call, freeze, join, prepare
 from anton_async.transport.decode import read_data, read_error, request_id
+from anton_async.transport.form import Form
 from anton_async.transport.rate import RateGate
 from anton_async.transport.retry import with_retries
+from anton_async.transport.stream import Receive
 from anton_async.transport.wire import Wire, WireAnswer
 
 T = TypeVar("T")
@@ -66,9 +68,10 @@ class Transport:
         path: Sequence[object] = (),
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
+        form: Form | None = None,
     ) -> Call[T]:
         """Check a call and encode it once; see `anton_async.transport.call.prepare`."""
-        return prepare(operation, self.settings, options, path=path, query=query, body=body)
+        return prepare(operation, self.settings, options, path=path, query=query, body=body, form=form)
 
     def restore(self, operation: Operation[T], options: RequestOptions, *, path: str, body: bytes | None) -> Call[T]:
         """Rebuild a call from bytes kept in a journal; they are sent exactly as they were.
@@ -81,8 +84,12 @@ class Transport:
         """
         return freeze(operation, self.settings, options, url=join(self.settings.base_url, path), body=body)
 
-    async def send(self, call: Call[T]) -> ApiResponse[Any]:
+    async def send(self, call: Call[T], receive: Receive | None = None) -> ApiResponse[Any]:
         """Take `call` to the API and return its answer.
+
+        Args:
+            call: what to send.
+            receive: takes the body of a success as it arrives; called anew for each attempt that brings one.
 
         Raises:
             AntonError: the call failed; `.outcome` tells whether it may have been executed.
@@ -93,7 +100,7 @@ class Transport:
         try:
             async with asyncio.timeout(call.timeout):
                 return await with_retries(
-                    lambda: self._attempt(call, trail),
+                    lambda: self._attempt(call, trail, receive),
                     retry=call.operation.retry,
                     max_retries=call.max_retries,
                     remaining=lambda: ends - self.clock.monotonic(),
@@ -108,19 +115,19 @@ class Transport:
         self._wire.require_session()
         return await self._authenticator.authorize()
 
-    async def _attempt(self, call: Call[T], trail: _Trail) -> ApiResponse[Any]:
+    async def _attempt(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
             async with self._slots:
-                answer = await self._exchange(call, call.url, trail)
+                answer = await self._exchange(call, call.url, trail, receive)
                 if answer.status == 404 and call.operation.earlier_path is not None:
                     earlier = join(self.settings.base_url, call.operation.earlier_path)
-                    answer = await self._exchange(call, earlier, trail)
+                    answer = await self._exchange(call, earlier, trail, receive)
             return self._response(call, answer, trail)
         except AntonError as error:
             self._judge(call, error, trail)
             raise
 
-    async def _exchange(self, call: Call[T], url: URL, trail: _Trail) -> WireAnswer:
+    async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
         while True:
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
@@ -131,7 +138,12 @@ class Transport:
             trail.attempts += 1
             trail.on_wire = True
             answer = await self._wire.send(
-                call.operation.method, url, headers=call.headers, body=call.body, authorization=authorization
+                call.operation.method,
+                url,
+                headers=call.headers,
+                body=call.body,
+                authorization=authorization,
+                receive=receive,
             )
             trail.on_wire = False
             logger.debug(

@@ -11,6 +11,7 @@ sent, whatever fails later has an unknown outcome.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import ssl as tls
 import zlib
@@ -25,22 +26,14 @@ from anton_async._version import __version__
 from anton_async.auth.authorization import Authorization
 from anton_async.clock import Clock
 from anton_async.config import Settings
-from anton_async.errors import (
-    ConfigurationError,
-    ConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-    ResponseLostError,
-    TLSError,
-    TransportError,
-)
+from anton_async.errors import ConfigurationError, ReadTimeoutError, ResponseLostError
+from anton_async.transport.faults import FAULTS, connect_fault, lost
 from anton_async.transport.quiet import quieten
+from anton_async.transport.stream import BodyStream, Receive
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
-_FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError, EOFError)
-_TLS_FAULTS = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)
-_PROXY_FAULTS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
-_CONNECT_FAULTS = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_LARGE_BODY = 1 << 20
+"""Bytes above which aiohttp wants a body as a file, so that writing it does not hold up the loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +92,24 @@ class Wire:
         return self._session
 
     async def send(
-        self, method: str, url: URL, *, headers: Mapping[str, str], body: bytes | None, authorization: Authorization
+        self,
+        method: str,
+        url: URL,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        authorization: Authorization,
+        receive: Receive | None = None,
     ) -> WireAnswer:
         """Send one request and read its answer.
+
+        Args:
+            method: HTTP method.
+            url: the whole URL.
+            headers: beside those that are the same for all requests.
+            body: the bytes to send.
+            authorization: what authorises it.
+            receive: takes the body of a success as it arrives, of any size; the answer's own body is then empty.
 
         Raises:
             ConfigurationError: the client is not open.
@@ -115,7 +123,7 @@ class Wire:
                 method,
                 url,
                 headers={**_HEADERS, **headers},
-                data=body,
+                data=io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body,
                 skip_auto_headers=("Content-Type",),
                 allow_redirects=False,
                 raise_for_status=False,
@@ -126,7 +134,10 @@ class Wire:
                 middlewares=(_SignedAttempt(authorization, url),),
             )
         )
-        content = await self._receive(response)
+        streamed = receive is not None and 200 <= response.status < 300
+        content = b"" if streamed else await self._receive(response)
+        if receive is not None and streamed:
+            await BodyStream.drain(response, receive)
         elapsed = self._clock.monotonic() - started
         return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
 
@@ -142,8 +153,8 @@ class Wire:
     async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
         try:
             return await self._read(response)
-        except _FAULTS as error:
-            fault = _lost(error)
+        except FAULTS as error:
+            fault = lost(error)
         finally:
             if not response.content.at_eof():
                 response.close()
@@ -196,28 +207,6 @@ class _SignedAttempt:
         request.headers.update(self._authorization.headers(request.method, request.url))
         try:
             return await send(request)
-        except _FAULTS as error:
-            fault = _connect_fault(error)
+        except FAULTS as error:
+            fault = connect_fault(error)
         raise fault
-
-
-def _connect_fault(error: BaseException) -> TransportError:
-    if isinstance(error, _PROXY_FAULTS):
-        return ProxyError("The proxy could not be reached or refused the connection")
-    if isinstance(error, _TLS_FAULTS):
-        return TLSError("The TLS handshake failed or the server's certificate is not trusted")
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return ConnectionError("No connection could be made in time")
-    if isinstance(error, _CONNECT_FAULTS):
-        number = getattr(error, "errno", None)
-        reason = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
-        return ConnectionError(f"No connection could be made{reason}")
-    return _lost(error)
-
-
-def _lost(error: BaseException) -> ResponseLostError:
-    if isinstance(error, TimeoutError):
-        return ReadTimeoutError("The answer did not arrive in time")
-    if isinstance(error, aiohttp.ClientResponseError | ValueError | RecursionError):
-        return ResponseLostError("The answer is not well-formed HTTP")
-    return ResponseLostError("The connection broke before the whole answer had arrived")
