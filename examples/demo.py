@@ -6,16 +6,29 @@ journal. Interrupt it in any way and run it again; when it is through, run it ag
 
 from __future__ import annotations
 
-import asyncio
+import os
+import signal
 import sys
-from collections import Counter
-from pathlib import Path
 
-from anton_async import AntonClient
-from anton_async.bulk import Accepted, Report, Result
-from anton_async.cli.payroll import EXIT_USAGE, pay_file
-from anton_async.errors import ConfigurationError
-from anton_async.sandbox import Sandbox
+
+def leave(number: int, frame: object) -> None:
+    """End the process on Ctrl-C without a traceback; a run of payouts has a handler of its own."""
+    del frame
+    os._exit(128 + number)
+
+
+signal.signal(signal.SIGINT, leave)  # before the imports, which take a while
+
+import asyncio  # noqa: E402
+from collections import Counter  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from anton_async import AntonClient  # noqa: E402
+from anton_async.bulk import Accepted, Report, Result  # noqa: E402
+from anton_async.bulk.report import counted  # noqa: E402
+from anton_async.cli.payroll import EXIT_USAGE, pay_file  # noqa: E402
+from anton_async.errors import ConfigurationError  # noqa: E402
+from anton_async.sandbox import Sandbox  # noqa: E402
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "demo"
@@ -71,19 +84,27 @@ class Comparison:
         troubled = sum(request.status >= 429 and request.status != 422 for request in seen)
         lost = sum(not request.delivered for request in seen)
         replayed = sum(request.replayed for request in seen)
-        tell(
-            f"On the wire: {len(seen)} requests, {troubled} refused for a while, {lost} answers lost, {replayed}"
-            " answered again from the first execution."
-        )
-        booked = Counter(dict(self._sandbox.executed))
-        if booked == self._accepted:
+        if seen:
             tell(
-                f"Ledger: {len(booked)} payouts booked in this run, each exactly once, and each is one the job reports."
+                f"On the wire: {counted(len(seen), 'request')}, {troubled:,} refused for a while,"
+                f" {counted(lost, 'answer')} lost, {replayed:,} answered again from the first execution."
             )
-        elif report.pending or report.unknown:
-            tell(f"Ledger: {len(booked)} payouts booked in this run, {len(self._accepted)} reported so far.")
         else:
-            tell("Ledger: it does NOT agree with the report.")
+            tell("On the wire: no payout was asked for.")
+        tell(f"Ledger: {self._verdict(report)}.")
+
+    def _verdict(self, report: Report) -> str:
+        booked = Counter(dict(self._sandbox.executed))
+        payouts = f"{counted(len(booked), 'payout')} booked in this run"
+        if booked == self._accepted:
+            if not booked:
+                return "nothing was booked in this run, as the job reports"
+            if len(booked) == 1:
+                return f"{payouts}, exactly once, and it is the one the job reports"
+            return f"{payouts}, each exactly once, and each is one the job reports"
+        if report.pending or report.unknown:
+            return f"{payouts}, {len(self._accepted):,} reported so far"
+        return "it does NOT agree with the report"
 
 
 def tell(line: str) -> None:

@@ -12,6 +12,7 @@ from anton_async.bulk.database import Owner
 from anton_async.bulk.journal import Journal
 from anton_async.bulk.report import Report
 from anton_async.bulk.results import Accepted, Rejected, Result, Unknown, result_of
+from anton_async.bulk.rows import RowFileError
 from anton_async.bulk.run import Rows, Run
 from anton_async.client import AntonClient
 from anton_async.config import check_timeout, is_loopback
@@ -50,6 +51,7 @@ class PayoutJob:
         self._journal = Journal(Path(journal), _owner(anton))
         self._open = False
         self._run: Run | None = None
+        self._refused = False
 
     async def __aenter__(self) -> Self:
         await self._journal.open(now=self._anton.transport.clock.time())
@@ -64,7 +66,8 @@ class PayoutJob:
             if self._run is not None:
                 await self._run.stop()
         finally:
-            await self._journal.close()
+            # A file that is no table of payouts was nobody's job: it leaves no journal behind.
+            await self._journal.close(discard_new=self._refused)
 
     async def run(self, rows: Rows) -> AsyncGenerator[Result, None]:
         """Pay `rows` and yield what became of each, in the order in which it is known.
@@ -77,7 +80,8 @@ class PayoutJob:
 
         Raises:
             JournalError: the input is not the one that the journal knows; nothing of this run was sent.
-            JobStoppedError: the API could not be reached, or the journal could not be written: run it again.
+            JobStoppedError: the API could not be reached, the journal not be written, or `stop` was called: run it
+                again.
             AuthenticationError: the credentials were refused (401): mend them, then run it again.
             TokenError: the token endpoint's answer cannot be used.
             ConfigurationError: the job or its client is not open.
@@ -90,8 +94,33 @@ class PayoutJob:
         try:
             async for result in run.results():
                 yield result
+        except RowFileError:
+            self._refused = True
+            raise
         finally:
             await run.stop()
+
+    def stop(self, *, grace: float = 5.0) -> None:
+        """End the run softly: `run` yields what is still answered in time, then raises `JobStoppedError`.
+
+        No further row leaves. A row without an answer when the grace is over stays SENT in the journal, and the next
+        run asks for it again under the same key. Calling it again shortens or extends the grace.
+
+        Args:
+            grace: seconds that payouts under way have to be answered and noted, 0 or more.
+
+        Raises:
+            ConfigurationError: `grace` is negative or no number.
+        """
+        if not grace >= 0:
+            raise ConfigurationError("grace must be a number of seconds, 0 or more.")
+        if self._run is not None:
+            self._run.drain(grace)
+
+    @property
+    def sent(self) -> int:
+        """How many rows were marked SENT since the job was opened: none of the others can have left."""
+        return self._journal.sent
 
     def report(self) -> Report:
         """Return counts and sums over everything the journal knows, also after the job was closed."""

@@ -50,6 +50,7 @@ class Journal:
 
     Attributes:
         newest: the latest Unix time it held when it was opened, 0 when it is new.
+        sent: how many rows were marked SENT since it was opened.
     """
 
     def __init__(self, path: Path, owner: Owner) -> None:
@@ -59,10 +60,12 @@ class Journal:
         self._waiting: list[tuple[Work[Any], asyncio.Future[Any], Callable[[Any], None] | None]] = []
         self._committer: asyncio.Task[None] | None = None
         self._failure: str | None = None
+        self._new = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="anton-journal")
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
         self.newest = 0.0
+        self.sent = 0
 
     async def open(self, *, now: float) -> None:
         """Lock and open the file, and count what it holds.
@@ -80,22 +83,34 @@ class Journal:
     def _open(self, now: float) -> None:
         check_path(self._path)
         self._lock = Lock(self._path)
+        self._new = not check_path(self._path)
         self._connection = open_database(self._path, self._owner, now=now)
         rows, last, self.newest = self._connection.execute(_EXTENT).fetchone()
         if rows != last:
             raise JournalError(f"The journal {self._path} has lost rows: restore it before anything is sent.")
         _count(self._connection, self._tally)
 
-    async def close(self) -> None:
-        """Write what is still waiting, close the file and give its lock back."""
+    async def flush(self) -> None:
+        """Wait until everything asked for so far is on the disk and counted."""
         while self._committer is not None:
             await asyncio.wait([self._committer])
-        await self._in_thread(self._close)
+
+    async def close(self, *, discard_new: bool = False) -> None:
+        """Write what is still waiting, close the file and give its lock back.
+
+        Args:
+            discard_new: remove the file when it was made by `open` and has no rows.
+        """
+        await self.flush()
+        discard = discard_new and self._new and self.report().rows == 0
+        await self._in_thread(functools.partial(self._close, discard=discard))
         self._thread.shutdown(wait=False)
 
-    def _close(self) -> None:
+    def _close(self, *, discard: bool = False) -> None:
         if self._connection is not None:
             self._connection.close()
+        if discard:
+            self._path.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.release()
         self._connection = self._lock = None
@@ -115,6 +130,7 @@ class Journal:
     async def mark_sent(self, entry: Entry, *, now: float) -> Entry:
         """Note that `entry` is about to be sent; the time of the first sending is kept."""
         sent = dataclasses.replace(entry, state="SENT", sent_at=now if entry.sent_at is None else entry.sent_at)
+        self.sent += 1
         return await self._change(entry.state, sent, "UPDATE row SET state = ?, sent_at = ? WHERE position = ?")
 
     async def take_back(self, entry: Entry) -> Entry:

@@ -86,6 +86,11 @@ class Tally:
         )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `number` and `noun`, in the plural unless it is one: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _add(sums: dict[str, Decimal], currency: str | None, amount: str | None) -> None:
     if currency is not None and amount is not None:
         sums[currency] = sums.get(currency, Decimal(0)) + Decimal(amount)

@@ -14,12 +14,15 @@ from typing import IO, cast
 
 import msgspec
 
+from anton_async.bulk.report import counted
 from anton_async.errors import ConfigurationError, printable
 from anton_async.models import PayoutCreateRequest
 
 _FIELDS = {field.name: field for field in msgspec.structs.fields(PayoutCreateRequest)}
 _REQUIRED = [name for name, field in _FIELDS.items() if field.required]
 _NESTED = ("metadata", "session")
+_AMOUNTS = frozenset({"source_amount", "dest_amount"})
+_SHOWN_CHARACTERS = 40
 
 
 class RowFileError(ConfigurationError):
@@ -68,6 +71,17 @@ class PayoutRow:
         except (TypeError, ValueError, RecursionError):
             text = "not representable"  # such a row is rejected by the checks of the request
         return hashlib.sha256(text.encode("ascii")).digest()
+
+    def amount_given(self, field: str | None) -> str | None:
+        """Return the text given for an amount, in at most 40 printable characters; None for anything else."""
+        text = self.fields.get(field) if field in _AMOUNTS else None
+        if not isinstance(text, str):
+            return None
+        shown = "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+            for letter in text[: _SHOWN_CHARACTERS + 1]
+        )
+        return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[: _SHOWN_CHARACTERS - 1]}…"
 
     def __repr__(self) -> str:
         return f"PayoutRow(row_id={self.row_id!r}, line={self.line!r})"
@@ -139,7 +153,7 @@ def _row(header: Sequence[str], cells: Sequence[str], line: int) -> PayoutRow:
     row = PayoutRow(row_id=line)
     row.line = line
     if len(cells) > len(header):
-        row.problem = f"has {len(cells)} cells under {len(header)} columns: put quotes around a cell that holds a comma"
+        row.problem = f"{_extent(header, cells)}: put quotes around a cell that holds a comma"
         return row
     fields: dict[str, object] = {}
     for column, cell in zip(header, cells, strict=False):
@@ -153,7 +167,14 @@ def _row(header: Sequence[str], cells: Sequence[str], line: int) -> PayoutRow:
         else:
             fields[column] = cell
     row.fields = fields
+    if not {*_REQUIRED} <= {*header[: len(cells)]}:
+        missing = len(header) - len(cells)
+        row.problem = f"{_extent(header, cells)}: the last {'one is' if missing == 1 else f'{missing} are'} missing"
     return row
+
+
+def _extent(header: Sequence[str], cells: Sequence[str]) -> str:
+    return f"has {counted(len(cells), 'cell')} under {counted(len(header), 'column')}"
 
 
 def _check_header(header: Sequence[str], name: str) -> None:

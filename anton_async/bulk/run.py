@@ -7,6 +7,7 @@
 
 A resumed job first reads the rows that its journal knows and compares them; only when all are what they were, those
 that an earlier run has left open are sent, under their own keys and bytes. Both queues are bounded by `concurrency`.
+A token is fetched before the first row is marked SENT, so that bad credentials or a dead API end a run at once.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from anton_async.bulk.entry import Entry
 from anton_async.bulk.errors import JobStoppedError, JournalError
@@ -36,12 +37,15 @@ from anton_async.errors import (
 from anton_async.models import CreatedPayout
 from anton_async.resources.operations import CREATE_PAYOUT
 from anton_async.transport import Transport
+from anton_async.transport.retry import with_retries
 
 Rows: TypeAlias = Iterable[PayoutRow | Mapping[str, object]] | AsyncIterable[PayoutRow | Mapping[str, object]]
 
 RESEND_WINDOW = 23 * 3600.0  # seconds; the API remembers a key for 24 hours, one is the margin
 _CLOCK_TOLERANCE = 60.0  # seconds that the clock may have been set back between two runs
 _MAX_RETRIES = 8
+_FIRST_TOKEN_TIME = 12.0  # seconds after which an API that gives no token counts as down
+_FIRST_TOKEN_RETRIES = 3
 
 
 class Run:
@@ -60,30 +64,46 @@ class Run:
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(concurrency)
         self._failure: AntonError | None = None
-        self._stopped = False
+        self._authorising = asyncio.Lock()
+        self._authorised = False
+        self._grace: asyncio.TimerHandle | None = None
         self._clock_went_back = self._clock.time() < journal.newest - _CLOCK_TOLERANCE
 
     def start(self) -> None:
         """Begin to read and to pay; `stop` must follow."""
         self._feeder = asyncio.create_task(self._feed(), name="anton-job-feed")
         self._driver = asyncio.create_task(self._drive(), name="anton-job")
+        self._driver.add_done_callback(lambda _: self._results.put_nowait(None))
 
     async def results(self) -> AsyncIterator[Result]:
         """Yield results until all rows are through; then raise what has ended the run early."""
         while (result := await self._results.get()) is not None:
             self._room.release()
             yield result
-        if self._stopped:
-            raise JobStoppedError("The job was closed, or run a second time, before this run had ended.")
-        await self._driver
+        if self._driver.cancelled():
+            raise self._failure or JobStoppedError(
+                "The job was closed, or run a second time, before this run had ended."
+            )
+        self._driver.result()
+
+    def drain(self, grace: float) -> None:
+        """Let no further row leave; what is under way has `grace` seconds to be answered, then it stays SENT."""
+        self._failure = self._failure or JobStoppedError("Interrupted: run it again with the same journal to go on.")
+        self._feeder.cancel()
+        if self._grace is not None:
+            self._grace.cancel()
+        self._grace = asyncio.get_running_loop().call_later(grace, self._driver.cancel)
 
     async def stop(self) -> None:
-        """End the run: what is under way stays SENT in the journal."""
-        self._stopped = True
+        """End the run now: what is under way stays SENT; afterwards all that was noted is on the disk and counted."""
+        if self._grace is not None:
+            self._grace.cancel()
+        self._feeder.cancel()
         self._driver.cancel()
-        await asyncio.wait([self._driver])
+        await asyncio.wait([self._feeder, self._driver])
         if not self._driver.cancelled():
             self._driver.exception()  # raised by results() already, unless nobody wanted to know
+        await self._journal.flush()
 
     async def _drive(self) -> None:
         try:
@@ -95,7 +115,6 @@ class Run:
             await asyncio.wait([self._feeder])
             if not self._feeder.cancelled():
                 self._feeder.exception()  # raised below, unless a failure of the API came first
-            self._results.put_nowait(None)
         if self._failure is not None:
             raise self._failure
         self._feeder.result()
@@ -157,12 +176,11 @@ class Run:
         try:
             call = self._transport.prepare(CREATE_PAYOUT, {}, body=row.fields)
         except RequestValidationError as error:
+            reason = error.message.removeprefix(f"{error.field}: ")
+            if (amount := row.amount_given(error.field)) is not None:
+                reason = f'{reason}, not "{amount}"'
             return dataclasses.replace(
-                entry,
-                state="REJECTED",
-                field=error.field,
-                code="validation_error",
-                reason=error.message.removeprefix(f"{error.field}: "),
+                entry, state="REJECTED", field=error.field, code="validation_error", reason=reason
             )
         body = call.body or b""
         return dataclasses.replace(entry, key=call.idempotency_key, body=body, body_hash=hashlib.sha256(body).digest())
@@ -186,6 +204,9 @@ class Run:
             path=CREATE_PAYOUT.path,
             body=entry.body,
         )
+        await self._authorise()
+        if self._failure is not None:
+            return
         sent = await self._journal.mark_sent(entry, now=self._clock.time())
         try:
             if self._failure is not None:
@@ -206,9 +227,41 @@ class Run:
         )
         await self._settle(sent, accepted, payout)
 
+    async def _authorise(self) -> None:
+        """Fetch a token before the first row leaves; the other rows wait for that."""
+        async with self._authorising:
+            if not self._authorised and self._failure is None:
+                await self._fetch_first_token()
+                self._authorised = True
+
+    async def _fetch_first_token(self) -> None:
+        ends = self._clock.monotonic() + _FIRST_TOKEN_TIME
+        cause: AntonError | None = None
+        try:
+            async with asyncio.timeout(_FIRST_TOKEN_TIME):
+                await with_retries(
+                    self._transport.authorize,
+                    retry="safe",
+                    max_retries=_FIRST_TOKEN_RETRIES,
+                    remaining=lambda: ends - self._clock.monotonic(),
+                    clock=self._clock,
+                )
+        except TimeoutError:
+            reason = f"no answer within {_FIRST_TOKEN_TIME:g} seconds"
+        except AntonError as error:
+            if _for_all(error):
+                raise
+            cause, reason = error, error.message.removesuffix(".")
+        else:
+            return
+        origin = self._transport.settings.base_url.origin()
+        raise JobStoppedError(
+            f"The API at {origin} gives no access token: {reason}; run it again with the same journal when it answers"
+        ) from cause
+
     async def _failed(self, entry: Entry, error: AntonError, *, sent_before: bool) -> None:
         """Note what a failed call means for its row, and end the run when it means the same for every row."""
-        for_all = isinstance(error, AuthenticationError | ConfigurationError | TokenError)
+        for_all = _for_all(error)
         if error.outcome is Outcome.UNKNOWN:
             await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=error.message))
             if for_all:
@@ -243,12 +296,17 @@ class Run:
     async def _settle(
         self, before: Entry, after: Entry, payout: CreatedPayout | None = None, *, from_journal: bool = False
     ) -> None:
+        result = result_of(after, payout=payout, from_journal=from_journal)
+        await _to_the_end(self._record(before, after, result))
+        await self._room.acquire()
+
+    async def _record(self, before: Entry, after: Entry, result: Result) -> None:
         await self._journal.settle(before, after, now=self._clock.time())
-        await self._deliver(result_of(after, payout=payout, from_journal=from_journal))
+        self._results.put_nowait(result)
 
     async def _deliver(self, result: Result) -> None:
-        await self._room.acquire()
         self._results.put_nowait(result)
+        await self._room.acquire()
 
 
 async def _numbered(rows: Rows) -> AsyncGenerator[tuple[int, PayoutRow], None]:
@@ -263,9 +321,25 @@ async def _numbered(rows: Rows) -> AsyncGenerator[tuple[int, PayoutRow], None]:
         yield position, PayoutRow.of(row, position=position)
 
 
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do `work` whole, also when the caller is cancelled meanwhile: an answer that arrived is noted and told."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # the journal's, which every other row gets as well
+        raise
+
+
+def _for_all(error: AntonError) -> bool:
+    """Return whether what failed for one row would fail for every row."""
+    return isinstance(error, AuthenticationError | ConfigurationError | TokenError)
+
+
 def _stopped_by(error: AntonError) -> JobStoppedError:
     stopped = JobStoppedError(
-        f"The job stopped early, run it again with the same journal to go on: {error.message}",
+        f"{error.message.removesuffix('.')}; run it again with the same journal to go on",
         attempts=error.attempts,
         request_id=error.request_id,
         retry_after=error.retry_after,

@@ -2,7 +2,7 @@
 
 Credentials and host come from the environment variables of `AntonClient.from_env`. Standard output carries results
 only, everything else goes to standard error. Exit codes: 0 done, 1 rejected rows with `--strict`, 2 usage or
-configuration, 3 unknown rows, 75 stopped early or unreachable.
+configuration, 3 unknown rows, 75 stopped early or unreachable, 130 interrupted before anything began.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import warnings
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,20 @@ def _errors_as_sentences() -> Generator[None, None, None]:
         raise kind(printable(str(error), 2000)) from None
 
 
+@contextmanager
+def _warnings_as_sentences() -> Generator[None, None, None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        click.echo(f"Warning: {printable(str(warning.message))}", err=True)
+
+
+def _client(*, concurrency: int = 100) -> AntonClient:
+    with _warnings_as_sentences():
+        return AntonClient.from_env(concurrency=concurrency)
+
+
 def _run(work: Coroutine[object, object, T]) -> T:
     try:
         return asyncio.run(work)
@@ -90,7 +105,8 @@ def sandbox(host: str, port: int, seed: Path | None, settle: float, key_file: Pa
     ANTON_CLIENT_ID and ANTON_CLIENT_SECRET, where set, become its client's.
     """
     with _errors_as_sentences():
-        local = make_sandbox(host=host, port=port, seed=seed, settle=settle, key_file=key_file)
+        with _warnings_as_sentences():
+            local = make_sandbox(host=host, port=port, seed=seed, settle=settle, key_file=key_file)
         _run(serve(local, key_file))
 
 
@@ -120,7 +136,7 @@ def token(*, show: bool) -> None:
 
 
 async def _token(*, show: bool) -> str:
-    async with AntonClient.from_env() as client:
+    async with _client() as client:
         return await describe_token(client, show=show)
 
 
@@ -135,20 +151,31 @@ def payouts() -> None:
 @click.option("--concurrency", default=64, show_default=True, type=click.IntRange(1), help="Payouts under way at once.")
 @click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when rows were rejected.")
-def run_payouts(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool) -> None:
+@click.option(
+    "--grace",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, 3600),
+    help="Seconds that payouts under way have to be answered after Ctrl-C; a second one ends the wait.",
+)
+def run_payouts(
+    file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool, grace: float
+) -> None:
     """Pay the rows of a CSV file, each exactly once; the same command again resumes.
 
     Columns are the fields of the create call plus row_id (left out: the line number), metadata.<label> and
     session.<field>. Standard output gets one line: rows N | accepted A | rejected R | unknown U.
     """
     with _errors_as_sentences():
-        code = _run(_pay(file, journal, concurrency, report, strict=strict))
+        code = _run(_pay(file, journal, concurrency, report, strict=strict, grace=grace))
     sys.exit(code)
 
 
-async def _pay(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool) -> int:
-    async with AntonClient.from_env(concurrency=max(100, concurrency)) as client:
-        return await pay_file(client, file, journal=journal, concurrency=concurrency, report_path=report, strict=strict)
+async def _pay(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool, grace: float) -> int:
+    async with _client(concurrency=max(100, concurrency)) as client:
+        return await pay_file(
+            client, file, journal=journal, concurrency=concurrency, report_path=report, strict=strict, grace=grace
+        )
 
 
 @payouts.command("status")

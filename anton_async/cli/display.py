@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from anton_async.bulk import Accepted, Rejected, Report, Result
-from anton_async.errors import AntonError, printable
+from anton_async.bulk import Accepted, Rejected, Report, Result, Unknown
+from anton_async.bulk.report import counted
+from anton_async.errors import AntonError, AuthenticationError, printable
 
 _PAUSE = 5.0  # seconds between two lines where there is no terminal
 
@@ -29,7 +30,7 @@ class Display:
         self._console = console or Console(stderr=True)
         self._rows = rows
         self._counts: Counter[str] = Counter(ok=0, rejected=0, unknown=0)
-        self._fresh = 0
+        self._fresh = self._settled_before = 0
         self._began = self._spoke = time.monotonic()
         self._progress = Progress(
             BarColumn(bar_width=20),
@@ -62,33 +63,60 @@ class Display:
             self._counts["unknown"] += 1
             self._say(f"{_place(result)} unknown: {result.reason} (key {result.idempotency_key})")
         self._fresh += not result.from_journal
+        self._settled_before += result.from_journal and not isinstance(result, Unknown)
         self._progress.update(self._task, advance=1, counts=self._summary())
         if not self._console.is_terminal and time.monotonic() - self._spoke >= _PAUSE:
             self._spoke = time.monotonic()
-            self._say(f"{self._counts.total()} of {self._rows} rows: {self._summary()}")
+            self._say(f"{self._counts.total()} of {counted(self._rows, 'row')}: {self._summary()}")
 
-    def conclude(self, report: Report, ended: AntonError | None) -> None:
-        """Stop following, and say how it ended."""
+    def stopping(self, grace: float) -> None:
+        """Say that no further row leaves."""
+        self._say(f"Interrupted: payouts under way have {grace:g} s to be answered; a second signal ends it at once.")
+
+    def conclude(self, report: Report, ended: AntonError | None, *, sent: int) -> None:
+        """Stop following, and say how it ended: what happened first, and at the end the one thing to do now.
+
+        Args:
+            report: what the journal knows.
+            ended: what has ended the run early.
+            sent: how many rows this run has marked SENT.
+        """
         self._progress.stop()
-        fresh, known = self._fresh, self._counts.total() - self._fresh
         seconds = time.monotonic() - self._began
-        if known:
-            self._say(f"{known} rows were settled by an earlier run, according to the journal.")
-        self._say(
-            f"{fresh} rows in {seconds:.1f} s, {fresh / max(seconds, 0.001):.0f} a second."
-            if fresh
-            else "Nothing was sent."
-        )
+        if self._settled_before:
+            were = "was" if self._settled_before == 1 else "were"
+            self._say(
+                f"{counted(self._settled_before, 'row')} {were} settled by an earlier run, according to the journal."
+            )
+        if self._fresh:
+            rate = self._fresh / max(seconds, 0.001)
+            self._say(f"{counted(self._fresh, 'row')} in {seconds:.1f} s, {rate:.0f} a second.")
+        if not sent:
+            self._say("Nothing was sent.")
+        elif not self._fresh:
+            self._say(f"{counted(sent, 'row')} had begun to leave, none was answered.")
         if report.paid:
             self._say("Paid " + ", ".join(f"{amount:,f} {currency}" for currency, amount in report.paid.items()))
-        if report.unknown:
-            self._say(
-                f"{report.unknown} rows are unknown: run it again within 23 hours to ask again under the same keys."
-            )
         if report.pending:
-            self._say(f"{report.pending} rows are pending: run it again with the same journal.")
-        if ended is not None:
-            self._say(f"Stopped: {ended}")
+            self._say(f"{counted(report.pending, 'row')} {'is' if report.pending == 1 else 'are'} pending.")
+        if report.unknown:
+            unknown = f"{counted(report.unknown, 'row')} {'is' if report.unknown == 1 else 'are'} unknown"
+            self._say(
+                f"{unknown}: run it again within 23 hours to ask again under the same keys."
+                if ended is None
+                else f"{unknown}; the API remembers their keys for 23 hours."
+            )
+        if isinstance(ended, AuthenticationError):
+            self._say(
+                f"Stopped: the credentials were refused ({ended}). Check ANTON_CLIENT_ID, ANTON_CLIENT_SECRET and the"
+                " DPoP key, then run the same command again."
+            )
+        elif ended is not None:
+            self._say(f"Stopped: {str(ended).removesuffix('.')}.")
+
+    def warn(self, sentence: str) -> None:
+        """Say something that is no error but hardly what was meant."""
+        self._say(f"Warning: {sentence}")
 
     def _summary(self) -> str:
         rate = self._counts.total() / max(time.monotonic() - self._began, 0.001)

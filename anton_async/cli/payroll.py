@@ -34,12 +34,14 @@ async def pay_file(
     concurrency: int = 64,
     report_path: Path | None = None,
     strict: bool = False,
+    grace: float = 5.0,
     watch: Callable[[Result], None] = lambda _: None,
     conclude: Callable[[Report], None] = lambda _: None,
 ) -> int:
     """Pay a CSV file, show how it goes, and end with the closing line on standard output.
 
-    SIGINT, SIGTERM and cancellation end it early: rows under way stay SENT in the journal.
+    SIGINT or SIGTERM ends it early: no further row leaves, those under way have `grace` seconds to be answered, and
+    what is not stays SENT in the journal. A second signal ends the wait.
 
     Args:
         anton: an open client.
@@ -48,6 +50,7 @@ async def pay_file(
         concurrency: payouts under way at once.
         report_path: where to write a report, `.json` or `.csv`.
         strict: whether rejected rows make the exit code 1.
+        grace: seconds that payouts under way have after a signal, 0 or more.
         watch: called with each result.
         conclude: called with the final report, before the closing line.
 
@@ -62,23 +65,31 @@ async def pay_file(
     rows = count_csv(file)
     ended: AntonError | None = None
     async with PayoutJob(anton, journal=journal, concurrency=concurrency) as job:
-        with Display(rows) as display:
+
+        def interrupt(patience: float) -> None:
+            if patience:
+                display.stopping(patience)
+            job.stop(grace=patience)
+
+        # Handled to the end: a signal that comes while the report is written changes nothing any more.
+        with _on_signals(interrupt, grace), Display(rows) as display:
+            if rows == 0:
+                display.warn(f"{file.name} names columns but has no rows: there is nothing to pay.")
             try:
-                with _signals_cancel():
-                    async with aclosing(job.run(read_csv(file))) as results:
-                        async for result in results:
-                            display.show(result)
-                            watch(result)
+                async with aclosing(job.run(read_csv(file))) as results:
+                    async for result in results:
+                        display.show(result)
+                        watch(result)
             except AntonError as error:
                 ended = error
-            except asyncio.CancelledError:
-                ended = JobStoppedError("Interrupted: run it again with the same journal to go on.")
             report = job.report()
-            display.conclude(report, ended)
-        if report_file is not None:
-            with report_file.writing(report) as add:
-                async for problem in job.problems():
-                    add(problem)
+            if isinstance(ended, JobStoppedError) and report.accepted + report.rejected == rows:
+                ended = None  # the signal came so late that there is nothing left to resume
+            display.conclude(report, ended, sent=job.sent)
+            if report_file is not None:
+                with report_file.writing(report) as add:
+                    async for problem in job.problems():
+                        add(problem)
     conclude(report)
     click.echo(report.closing_line())
     return _exit_code(report, ended, strict=strict)
@@ -96,23 +107,24 @@ def _exit_code(report: Report, ended: AntonError | None, *, strict: bool) -> int
 
 
 @contextmanager
-def _signals_cancel() -> Generator[None, None, None]:
-    """Let the first SIGINT or SIGTERM cancel this task; a second one acts as if we were not here."""
-    task = asyncio.current_task()
+def _on_signals(interrupt: Callable[[float], None], grace: float) -> Generator[None, None, None]:
+    """Call `interrupt` with `grace` on the first SIGINT or SIGTERM and with 0 on the second; a third is not ours."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    patience = [0.0, grace]
 
     def restore() -> None:
-        for number in numbers:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
-    def interrupt() -> None:
-        restore()
-        if task is not None:
-            task.cancel()
+    def received() -> None:
+        interrupt(patience.pop())
+        if not patience:
+            restore()
 
-    for number in numbers:
-        loop.add_signal_handler(number, interrupt)
+    for number in before:
+        loop.add_signal_handler(number, received)
     try:
         yield
     finally:

@@ -30,7 +30,11 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
     async def connect_quietly(*arguments: Any, **options: Any) -> Connection:
         while True:
             connection = await connect(*arguments, **options)
-            await asyncio.sleep(0)  # lets the loop read what has arrived and was not seen yet
+            try:
+                await asyncio.sleep(0)  # lets the loop read what has arrived and was not seen yet
+            except asyncio.CancelledError:
+                connection.close()
+                raise
             if connection.protocol is not None and not connection.protocol.should_close:
                 return connection
             connection.close()

@@ -65,6 +65,53 @@ def test_a_row_with_too_many_cells_is_a_problem_of_that_row_alone(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("ben_A", "has 1 cell under 8 columns: the last 7 are missing"),
+        ("ben_A,ins_USD", "has 2 cells under 8 columns: the last 6 are missing"),
+        (LINE.removesuffix(",salary,S-1"), "has 6 cells under 8 columns: the last 2 are missing"),
+    ],
+)
+def test_a_row_that_ends_before_a_needed_cell_says_how_short_it_is(tmp_path: Path, line: str, problem: str) -> None:
+    short, good = read_csv(write(tmp_path, HEADER, line, LINE))
+
+    assert (short.problem, short.line) == (problem, 2)
+    assert good.problem is None
+
+
+def test_a_short_row_keeps_its_name_and_one_missing_cell_is_told_in_the_singular(tmp_path: Path) -> None:
+    (short,) = read_csv(write(tmp_path, f"row_id,{HEADER}", f"a,{LINE.removesuffix(',S-1')}"))
+
+    assert (short.row_id, short.problem) == ("a", "has 8 cells under 9 columns: the last one is missing")
+
+
+def test_a_row_may_leave_out_optional_cells_at_its_end(tmp_path: Path) -> None:
+    (row,) = read_csv(write(tmp_path, f"{HEADER},source_currency,metadata.note", LINE))
+
+    assert row.problem is None
+    assert row.fields.keys() == set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("1,250.00", "1,250.00"),
+        ("9" * 40, "9" * 40),
+        ("9" * 41, "9" * 39 + "…"),
+        ("\x1b[31m1\u202e", r"\x1b[31m1\u202e"),
+        ("\x00" * 500_000, (r"\x00" * 10)[:39] + "…"),
+        (0.5, None),
+    ],
+)
+def test_an_amount_is_shown_in_at_most_40_printable_characters(given: object, shown: str | None) -> None:
+    row = PayoutRow(row_id="a", dest_amount=given, purpose="private")
+
+    assert row.amount_given("dest_amount") == shown
+    assert row.amount_given("purpose") is None
+    assert row.amount_given(None) is None
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [
         ([], "is empty"),

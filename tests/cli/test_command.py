@@ -110,7 +110,40 @@ def test_the_demo_pays_its_payroll_and_pays_nothing_twice(tmp_path: Path) -> Non
         assert run.stderr.count(" rejected: ") == 12
     assert "988 payouts booked in this run, each exactly once" in first.stderr
     assert "Nothing was sent" in second.stderr
+    assert "On the wire: no payout was asked for." in second.stderr
+    assert "Ledger: nothing was booked in this run, as the job reports." in second.stderr
     assert stat.S_IMODE((tmp_path / "demo").stat().st_mode) == 0o700
+
+
+def test_the_demo_speaks_of_one_payout_in_the_singular(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    payroll = tmp_path / "examples" / "payroll.csv"
+    payroll.write_text("".join(payroll.read_text("utf-8").splitlines(keepends=True)[:2]), "utf-8")
+    demo = [sys.executable, "-W", "error", str(tmp_path / "examples" / "demo.py")]
+
+    run = subprocess.run(demo, check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+
+    assert (run.returncode, run.stdout) == (0, "rows 1 | accepted 1 | rejected 0 | unknown 0\n"), run.stderr
+    assert "On the wire: 1 request, 0 refused for a while, 0 answers lost," in run.stderr
+    assert "Ledger: 1 payout booked in this run, exactly once, and it is the one the job reports." in run.stderr
+
+
+@pytest.mark.parametrize("imported", ["asyncio", "aiohttp", "anton_async.client"])
+def test_ctrl_c_while_the_demo_still_starts_shows_no_traceback(imported: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", str(ROOT / "examples" / "demo.py")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stderr is not None
+        while not (line := demo.stderr.readline()).endswith(f" {imported}\n"):
+            assert line, "it ended before it was interrupted"
+        demo.send_signal(signal.SIGINT)
+        said = demo.stderr.read()
+
+    assert demo.returncode == 130, said
+    assert "Traceback" not in said
 
 
 def test_the_example_files_are_what_their_script_makes(tmp_path: Path) -> None:

@@ -90,7 +90,10 @@ def test_a_secret_revoked_on_the_way_gives_exit_code_75(
 
     assert result.exit_code == 75
     assert re.fullmatch(r"rows \d+ \| accepted 5 \| rejected 0 \| unknown 0\n", result.stdout)
-    assert "rows are pending: run it again" in result.stderr
+    assert result.stderr.count(" again") == 1
+    assert result.stderr.endswith(
+        "Check ANTON_CLIENT_ID, ANTON_CLIENT_SECRET and the DPoP key, then run the same command again.\n"
+    )
 
 
 def test_credentials_that_never_worked_give_exit_code_2(
@@ -103,6 +106,10 @@ def test_credentials_that_never_worked_give_exit_code_2(
     assert result.exit_code == 2
     assert payout_requests(sandbox) == []
     assert "ant_ocs_test_wrong" not in result.output
+    nothing, pending, stopped = result.stderr.splitlines()
+    assert (nothing, pending) == ("Nothing was sent.", "5 rows are pending.")
+    assert stopped.startswith("Stopped: the credentials were refused (401 invalid_client: ")
+    assert stopped.endswith("then run the same command again.")
 
 
 @pytest.mark.usefixtures("sandbox", "no_pauses")
@@ -115,6 +122,12 @@ def test_an_unreachable_api_gives_exit_code_75(
 
     assert (result.exit_code, result.stdout) == (75, "rows 5 | accepted 0 | rejected 0 | unknown 0\n")
     assert states(journal) == {"PLANNED": 5}
+    nothing, pending, stopped = result.stderr.splitlines()
+    assert (nothing, pending) == ("Nothing was sent.", "5 rows are pending.")
+    assert stopped.startswith(
+        "Stopped: The API at http://127.0.0.1:1 gives no access token: No connection could be made"
+    )
+    assert stopped.endswith("; run it again with the same journal when it answers.")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +163,66 @@ def test_a_file_that_is_no_table_is_refused_before_anything_is_sent(
     assert result.exit_code == 2
     assert "no field of a payout" in result.stderr
     assert sandbox.requests == []
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_without_rows_gets_a_warning(
+    sandbox: Sandbox, invoke: Invoke, write_rows: WriteRows, journal: Path
+) -> None:
+    result = invoke("payouts", "run", write_rows([]), "--journal", journal)
+
+    assert (result.exit_code, result.stdout) == (0, "rows 0 | accepted 0 | rejected 0 | unknown 0\n")
+    assert "Warning: payroll.csv names columns but has no rows: there is nothing to pay." in result.stderr
+    assert sandbox.requests == []
+
+
+def test_sentences_are_right_for_one_row(
+    sandbox: Sandbox, invoke: Invoke, write_rows: WriteRows, journal: Path, no_pauses: None
+) -> None:
+    del no_pauses
+    sandbox.on("createPayout").drop_response(times=9)
+
+    unknown = invoke("payouts", "run", write_rows(rows(1)), "--journal", journal)
+    paid = invoke("payouts", "run", write_rows(rows(1)), "--journal", journal)
+    known = invoke("payouts", "run", write_rows(rows(1)), "--journal", journal)
+
+    assert "1 row in " in unknown.stderr
+    assert "1 row is unknown: run it again within 23 hours" in unknown.stderr
+    assert "1 row in " in paid.stderr
+    assert known.stderr.splitlines()[:2] == [
+        "1 row was settled by an earlier run, according to the journal.",
+        "Nothing was sent.",
+    ]
+
+
+def test_rows_refused_before_they_leave_are_no_sending(
+    sandbox: Sandbox, invoke: Invoke, write_rows: WriteRows, journal: Path
+) -> None:
+    result = invoke("payouts", "run", write_rows([row(1, dest_amount="1,250.00")]), "--journal", journal)
+
+    assert 'not "1,250.00" [validation_error]' in result.stderr
+    assert "Nothing was sent." in result.stderr
+    assert sandbox.requests == []
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_key_file_that_others_may_read_is_one_plain_sentence(
+    invoke: Invoke, write_rows: WriteRows, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(os.environ["ANTON_DPOP_KEY"])
+    key.chmod(0o644)
+    monkeypatch.delenv("ANTON_DPOP_KEY")
+    monkeypatch.setenv("ANTON_DPOP_KEY_FILE", str(key))
+
+    for command in (["payouts", "run", write_rows(rows(1)), "--journal", journal], ["token"]):
+        result = invoke(*command)
+
+        assert result.exit_code == 0
+        assert result.stderr.splitlines()[0] == (
+            f"Warning: The DPoP key file {key} can be read by others: run chmod 600 on it."
+        )
+        assert "UserWarning" not in result.stderr
 
 
 @pytest.mark.fault("F05")
@@ -211,7 +284,7 @@ def test_a_signal_ends_a_run_with_75_and_the_next_one_finishes_it(
     file = write_rows(rows(30))
     sandbox.on("createPayout").delay(0, times=10).delay(30, times=20)
     command = [sys.executable, "-W", "error", "-c", "from anton_async.cli import main; main()"]
-    arguments = ["payouts", "run", str(file), "--journal", str(journal), "--concurrency", "4"]
+    arguments = ["payouts", "run", str(file), "--journal", str(journal), "--concurrency", "4", "--grace", "0.1"]
 
     running = subprocess.Popen(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
@@ -228,5 +301,6 @@ def test_a_signal_ends_a_run_with_75_and_the_next_one_finishes_it(
     assert running.returncode == 75, stderr
     assert re.fullmatch(r"rows \d+ \| accepted 10 \| rejected 0 \| unknown 0\n", stdout)
     assert "Interrupted" in stderr
+    assert "Nothing was sent" not in stderr
     assert "Traceback" not in stderr
     assert settled["SENT"] == 4
