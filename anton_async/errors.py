@@ -35,7 +35,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+if TYPE_CHECKING:
+    from anton_async.models.enums import ErrorCode
 
 _CONCLUSIVE = frozenset({400, 404, 410, 422})
 _UNREAD = frozenset({"bad_request", "missing_idempotency_key"})
@@ -134,7 +137,7 @@ class ApiError(AntonError):
 
     Attributes:
         status: HTTP status.
-        code: the API's stable error code; None when the answer names none.
+        code: the API's stable error code, one of `ErrorCode` or one that is newer; None when the answer names none.
         details: per-field problems of a `validation_error`, or whatever the API put there; None when absent.
 
     Source: https://docs.antonpayments.com/api-reference/errors
@@ -147,7 +150,7 @@ class ApiError(AntonError):
         message: str,
         *,
         status: int,
-        code: str | None = None,
+        code: ErrorCode | str | None = None,
         details: list[object] | dict[str, object] | None = None,
         outcome: Outcome | None = None,
         idempotency_key: str | None = None,
@@ -164,7 +167,7 @@ class ApiError(AntonError):
             retry_after=retry_after,
         )
         self.status = status
-        self.code = code
+        self.code: ErrorCode | str | None = code
         self.details = details
         self.is_retryable = status in _PASSING or (status == 409 and code == "idempotency_in_flight")
 

@@ -15,7 +15,7 @@ from codegen.errors import CodegenError
 from codegen.operations import Endpoint
 from codegen.schemas import AMOUNT, TIMESTAMP, Member, Schemas, Struct, or_null
 
-Where: TypeAlias = Literal["path", "query", "body"]
+Where: TypeAlias = Literal["path", "query", "body", "file"]
 
 _IN_METHODS = frozenset({"self", "options", "operations", "builtins"})
 """What the body of a generated method uses."""
@@ -56,12 +56,27 @@ def read_arguments(document: Document, endpoint: Endpoint, schemas: Schemas) -> 
     structs = schemas.requests.structs
     found = [
         *(_path_argument(document, endpoint, parameter) for parameter in endpoint.call.path_parameters),
+        *_file_arguments(endpoint),
         *(_argument(endpoint, member, "query", schemas) for member in _members(structs, endpoint.query)),
         *(_argument(endpoint, member, "body", schemas) for member in _members(structs, endpoint.body)),
     ]
     _check(endpoint, found)
     # The sort is stable: it keeps the document's order among equals.
     return tuple(sorted(found, key=lambda argument: (argument.where != "path", bool(argument.default))))
+
+
+def _file_arguments(endpoint: Endpoint) -> list[Argument]:
+    upload = endpoint.call.upload
+    if upload is None:
+        return []
+    extensions = " or ".join(f".{extension}" for extension, _ in upload.media_types)
+    size = f"A path, bytes or a binary file; at most {upload.max_bytes >> 20} MiB."
+    name = f"What the API shall call the file; ends in {extensions}. Needed where the file itself has no name."
+    file = f"{text.sentence(upload.text)} {size}".strip()
+    return [
+        Argument("file", upload.field, "file", "FileInput", "", file),
+        Argument("file_name", "file_name", "file", "str | None", "None", name),
+    ]
 
 
 def _members(structs: Mapping[str, Struct], name: str | None) -> tuple[Member, ...]:

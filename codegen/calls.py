@@ -15,8 +15,9 @@ from typing import Literal, TypeAlias, cast
 from codegen import names
 from codegen.document import Document, Node, child, operation_name, schema_name
 from codegen.errors import CodegenError, about
+from codegen.files import Upload, is_file, read_upload
 
-Shape: TypeAlias = Literal["object", "list", "page", "bare", "none"]
+Shape: TypeAlias = Literal["object", "list", "page", "bare", "none", "file"]
 
 SUBJECT = "x-codegen-subject"
 """On a schema named here: what its enums are named after."""
@@ -26,6 +27,7 @@ _BESIDE = ("description", "example", "x-anton-name", "x-anton-sensitive")
 
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
 _REMOVE = "or remove the operation in the overlay with `remove: true`."
 _OUR_HEADERS = frozenset({"idempotency-key", "dpop", "authorization"})
 
@@ -39,7 +41,9 @@ class Call:
         path_parameters: parameter objects in the order of the path template.
         query: name of the schema that holds the query parameters.
         body: name of the schema of the request body.
-        answer: name of the schema of the object, or of one item; None for the shape `none`.
+        upload: the file of a multipart request.
+        answer: name of the schema of the object, or of one item; None for the shapes `none` and `file`.
+        accept: media types of a file.
         returns: description of the successful answer.
     """
 
@@ -51,9 +55,11 @@ class Call:
     query: str | None
     body: str | None
     body_required: bool
+    upload: Upload | None
     idempotency_key: bool
     shape: Shape
     answer: str | None
+    accept: str
     returns: str
 
 
@@ -79,11 +85,11 @@ class _Reader:
     def read(self, path: str, method: str, node: Node, item: Node) -> Call:
         operation_id = operation_name(path, method, node)
         parameters = self._parameters(operation_id, node, item)
-        shape, answer, returns = self._answer(operation_id, method, node)
+        shape, answer, accept, returns = self._answer(operation_id, method, node)
         if shape == "page":
             _check_cursor(operation_id, parameters)
         subject = answer or names.pascal(operation_id)
-        body, body_required = self._body(operation_id, node, subject)
+        body, body_required, upload = self._body(operation_id, node, subject)
         return Call(
             id=operation_id,
             method=method.upper(),
@@ -93,9 +99,11 @@ class _Reader:
             query=self._query(operation_id, parameters, subject),
             body=body,
             body_required=body_required,
+            upload=upload,
             idempotency_key=any(_is_header(parameter, "idempotency-key") for parameter in parameters),
             shape=shape,
             answer=answer,
+            accept=accept,
             returns=returns,
         )
 
@@ -150,19 +158,25 @@ class _Reader:
                 "takes it that way, or remove the parameter there with `remove: true`."
             )
 
-    def _body(self, operation_id: str, node: Node, subject: str) -> tuple[str | None, bool]:
+    def _body(self, operation_id: str, node: Node, subject: str) -> tuple[str | None, bool, Upload | None]:
         if "requestBody" not in node:
-            return None, False
+            return None, False, None
         body = self._document.resolve(node["requestBody"])
         content = child(body, "content")
-        allowed = (_JSON, _FORM) if "x-anton-internal" in node else (_JSON,)
+        allowed = (_JSON, _FORM) if "x-anton-internal" in node else (_JSON, _MULTIPART)
         media_type = next((name for name in allowed if name in content), None)
         if media_type is None:
             raise CodegenError(
-                f"{operation_id}: a request body of type {' or '.join(content)} is not supported, only {_JSON}. "
-                f"Describe it as JSON, {_REMOVE}"
+                f"{operation_id}: a request body of type {' or '.join(content)} is not supported, only {_JSON} "
+                f"and {_MULTIPART}. Describe it as one of these, {_REMOVE}"
             )
         schema = child(content[media_type], "schema")
+        upload = None
+        if media_type == _MULTIPART:
+            upload, texts = read_upload(operation_id, self._document, schema)
+            if texts is None:
+                return None, True, upload
+            schema = texts
         folded = self._document.folded(schema)
         if "properties" not in folded or "oneOf" in folded or "anyOf" in folded:
             raise CodegenError(
@@ -174,9 +188,9 @@ class _Reader:
             {SUBJECT: subject, "description": f"Body of `{operation_id}`.", **schema},
             operation_id,
         )
-        return name, bool(body.get("required"))
+        return name, bool(body.get("required")), upload
 
-    def _answer(self, operation_id: str, method: str, node: Node) -> tuple[Shape, str | None, str]:
+    def _answer(self, operation_id: str, method: str, node: Node) -> tuple[Shape, str | None, str, str]:
         answers = {
             status: self._document.resolve(response)
             for status, response in child(node, "responses").items()
@@ -184,13 +198,17 @@ class _Reader:
         }
         if not answers:
             raise CodegenError(f"{operation_id} has no successful answer. Add its 2xx response in the overlay.")
+        status, answer = next(iter(answers.items()))
+        returns = str(answer.get("description", ""))
+        if len(answers) == 1 and is_file(self._document, answer):
+            return "file", None, ", ".join([*child(answer, "content"), _JSON]), returns
         schemas: list[Node | None] = []
         for answer in answers.values():
             content = child(answer, "content")
             if content and _JSON not in content:
                 raise CodegenError(
-                    f"{operation_id}: answers of type {' or '.join(content)} are not supported, only {_JSON}. "
-                    f"Describe the answer as JSON, {_REMOVE}"
+                    f"{operation_id}: answers of type {' or '.join(content)} are not supported beside others. "
+                    f"Keep one successful answer in the overlay, {_REMOVE}"
                 )
             schema = child(child(content, _JSON), "schema") if content else None
             if schema not in schemas:
@@ -200,18 +218,17 @@ class _Reader:
                 f"{operation_id} has several successful answers ({', '.join(answers)}) with different bodies. "
                 "Keep one of them: remove the others in the overlay with `remove: true`."
             )
-        status, answer = next(iter(answers.items()))
-        returns = str(answer.get("description", ""))
         if schemas[0] is None:
-            return "none", None, returns
+            return "none", None, _JSON, returns
         shape, schema = self._shape(schemas[0])
         created = method == "post" and status == "201"
-        return shape, self._answer_name(operation_id, schema, shape, created=created), returns
+        return shape, self._answer_name(operation_id, schema, shape, created=created), _JSON, returns
 
     def _shape(self, schema: Node) -> tuple[Shape, Node]:
         properties = child(self._document.folded(schema), "properties")
         if "data" not in properties:
-            return "bare", schema
+            # An edition that wraps it is read as well, since nothing in it is called `data`.
+            return "object", schema
         data: Node = properties["data"]
         resolved = self._document.folded(data)
         if resolved.get("type") == "array" and "has_more" in properties:

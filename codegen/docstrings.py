@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from codegen import text
 from codegen.arguments import Argument
 from codegen.operations import Endpoint, Failure
+from codegen.waits import Wait
 
 _INDENT = 8
 _ERRORS = {
@@ -27,6 +28,7 @@ _SHAPES = {
     "page": "A pager of `{}`: await it for the first page, or read every item with `async for`.",
     "list": "All of them, as a list of `{}`.",
     "none": "Nothing.",
+    "file": "A download: await it for the content, `save()` it, or read it as a stream with `async with`.",
 }
 
 
@@ -36,6 +38,7 @@ def method_docstring(endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
     told = [sentence for key in ("summary", "description") if (sentence := text.sentence(node.get(key, "")))]
     blocks = [
         *(text.paragraph(sentence, _INDENT) for sentence in told or [f"{endpoint.call.method} {endpoint.call.path}."]),
+        *([text.paragraph(" ".join(str(rule) for rule in endpoint.rules), _INDENT)] if endpoint.rules else []),
         _section("Args", [*(_argument(argument) for argument in arguments if argument.text), _options(endpoint)]),
         _section("Returns", [_returns(endpoint)]),
         _section("Raises", _raises(endpoint)),
@@ -45,19 +48,19 @@ def method_docstring(endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
     return text.quoted(("\n\n" + " " * _INDENT).join(blocks), _INDENT)
 
 
-def wait_docstring(endpoint: Endpoint, identifier: str) -> str:
-    """Return the docstring literal of the waiting helper beside `endpoint`."""
-    if endpoint.wait is None:
-        return ""
+def wait_docstring(endpoint: Endpoint, wait: Wait, identifier: str) -> str:
+    """Return the docstring literal of a waiting helper beside `endpoint`."""
+    terminal, _, _ = wait.terminal.partition(" | ")
+    until = "".join(f", or `{value}`" for value in wait.until)
     blocks = [
-        f"Wait until `{endpoint.wait.field}` is one of `{endpoint.wait.terminal}`.",
+        f"Wait until `{wait.field}` is one of `{terminal}`{until}.",
         "Looks again and again, less and less often. Webhooks tell sooner and cost no requests.",
         _section("Args", [f"{identifier}: As in `{endpoint.method}`.", "timeout: Seconds to wait; more than 0."]),
         _section("Returns", [f"The `{endpoint.response}` in its last state."]),
         _section(
             "Raises",
             [
-                f"DeadlineExceededError: `{endpoint.wait.field}` was still another one when the time was over.",
+                f"DeadlineExceededError: `{wait.field}` was still another one when the time was over.",
                 f"AntonError: As in `{endpoint.method}`.",
             ],
         ),

@@ -78,6 +78,8 @@ def _pass(schemas: Schemas, header: str, *, request: bool) -> str:
         "paths": {},
         "components": {"schemas": _input(schemas, side, request=request)},
     }
+    if not side.structs and not request:
+        return f'{header}\n"""{what}"""\n'
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

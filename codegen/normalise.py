@@ -27,8 +27,8 @@ _ONE_OBJECT = (
 _NAME_IT = "Name it in the overlay: x-anton-type: SomeName."
 
 
-def normalise(document: Document, calls: Sequence[Call]) -> Schemas:
-    """Return the schemas that `calls` reach.
+def normalise(document: Document, calls: Sequence[Call], events: Sequence[str] = ()) -> Schemas:
+    """Return the schemas that `calls` reach, and those called `events`.
 
     Raises:
         CodegenError: a schema has a form that cannot be rendered, or two things would get the same name.
@@ -38,6 +38,8 @@ def normalise(document: Document, calls: Sequence[Call]) -> Schemas:
     for call in calls:
         with about(call.node):
             answers.reach(call.answer)
+    for event in events:
+        answers.reach(event)
     requests = _Walk(document, enums, request=True, taken=answers.side.structs)
     for call in calls:
         with about(call.node):

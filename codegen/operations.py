@@ -15,8 +15,10 @@ from codegen.document import Document, Node, child
 from codegen.errors import CodegenError, about
 from codegen.places import place
 from codegen.render import template
+from codegen.rules import Rule, read_rules
 from codegen.schemas import Enum, Schemas
-from codegen.sensitive import check_sensitive, references, sensitive_paths
+from codegen.sensitive import check_sensitive, sensitive_paths
+from codegen.waits import Wait, read_waits
 
 _RETRY = ("safe", "keyed", "never")
 _ANY_ID = "[A-Za-z0-9_-]+"
@@ -30,15 +32,6 @@ class Failure:
     status: int
     codes: tuple[str, ...]
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """The waiting helper of a retrieve operation."""
-
-    method: str
-    field: str
-    terminal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +61,8 @@ class Endpoint:
     failures: tuple[Failure, ...]
     earlier_path: str | None
     docs: str
-    wait: Wait | None
+    rules: tuple[Rule, ...]
+    waits: tuple[Wait, ...]
 
 
 def read_endpoints(document: Document, calls: tuple[Call, ...], schemas: Schemas) -> tuple[Endpoint, ...]:
@@ -83,6 +77,21 @@ def read_endpoints(document: Document, calls: tuple[Call, ...], schemas: Schemas
         with about(call.node):
             endpoints.append(_endpoint(document, call, schemas))
     return tuple(endpoints)
+
+
+def add_error_codes(endpoints: tuple[Endpoint, ...], schemas: Schemas) -> None:
+    """Add the set of all documented error codes, called `ErrorCode`.
+
+    Raises:
+        CodegenError: a schema has that name.
+    """
+    codes = dict.fromkeys(code for item in endpoints for failure in item.failures for code in failure.codes)
+    if not codes:
+        return
+    if "ErrorCode" in {*schemas.enums, *schemas.answers.structs, *schemas.requests.structs}:
+        raise CodegenError("A schema is called `ErrorCode`, as the set of all error codes is. Rename the schema.")
+    text = "Error codes that the document names; the API may answer others."
+    schemas.enums["ErrorCode"] = Enum("ErrorCode", tuple(sorted(codes)), text)
 
 
 def render_operations(endpoints: tuple[Endpoint, ...], schemas: Schemas, header: str) -> str:
@@ -118,7 +127,8 @@ def _endpoint(document: Document, call: Call, schemas: Schemas) -> Endpoint:
         failures=_failures(document, node),
         earlier_path=node.get("x-anton-earlier-path"),
         docs=child(node, "externalDocs").get("url", ""),
-        wait=_wait(call, schemas),
+        rules=read_rules(call, schemas),
+        waits=read_waits(call, schemas),
     )
 
 
@@ -153,23 +163,3 @@ def _failures(document: Document, node: Node) -> tuple[Failure, ...]:
             codes = tuple(cast("list[str]", response.get("x-error-codes", [])))
             found.append(Failure(status=int(status), codes=codes, text=response.get("description", "")))
     return tuple(sorted(found, key=lambda failure: failure.status))
-
-
-def _wait(call: Call, schemas: Schemas) -> Wait | None:
-    if "x-anton-wait" not in call.node:
-        return None
-    asked = child(call.node, "x-anton-wait")
-    method, field = names.identifier(asked.get("method"), call.id), str(asked.get("field"))
-    struct = schemas.answers.structs[schemas.answers.names[call.answer]] if call.answer else None
-    member = next((member for member in struct.members if member.name == field), None) if struct else None
-    enum = _enum(member.schema, schemas) if member and member.required else None
-    if enum is None or not enum.terminal or len(call.path_parameters) != 1 or call.shape not in {"object", "bare"}:
-        raise CodegenError(
-            f"{call.id}: x-anton-wait needs one path parameter, an answer with one object, and there a required field "
-            f"`{field}` whose enum has x-anton-terminal. Complete these in the overlay, or drop x-anton-wait."
-        )
-    return Wait(method=method, field=names.parameter(field, call.id), terminal=f"{names.constant(enum.name)}_TERMINAL")
-
-
-def _enum(schema: Node, schemas: Schemas) -> Enum | None:
-    return next((schemas.enums[name] for name in references(schema) if name in schemas.enums), None)

@@ -12,11 +12,12 @@ from codegen.calls import read_calls
 from codegen.diff import DOCUMENT, MARK
 from codegen.document import Document, render
 from codegen.errors import CodegenError, about
+from codegen.events import close_types, read_events, render_events
 from codegen.load import load
 from codegen.location import located
 from codegen.models import render_models
 from codegen.normalise import normalise
-from codegen.operations import read_endpoints, render_operations
+from codegen.operations import add_error_codes, read_endpoints, render_operations
 from codegen.places import check_places
 from codegen.resources import render_resources
 from codegen.verify import find_failure
@@ -49,14 +50,19 @@ def _compile(document: Document) -> dict[str, str]:
     header = f"{MARK} from {document.source} (sha256:{document.digest[:16]}): do not edit."
     check_places(document)
     calls, extended = read_calls(document)
-    schemas = normalise(extended, calls)
+    events = read_events(document)
+    schemas = normalise(extended, calls, [event.schema for event in events])
+    close_types(events, schemas)
     endpoints = read_endpoints(extended, calls, schemas)
+    add_error_codes(endpoints, schemas)
     resources = render_resources(extended, endpoints, schemas, header)
     resources["operations.py"] = render_operations(endpoints, schemas, header)
     files = {
         **{f"models/{name}": source for name, source in render_models(schemas, header).items()},
         **{f"resources/{name}": source for name, source in resources.items()},
     }
+    if events:
+        files["models/events.py"] = render_events(events, schemas, header)
     return {**_finish(files, document), DOCUMENT: render(document.root)}
 
 

@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import cast
 
 import yaml
 
 from codegen import names
-from codegen.document import Document, Node, child, operation_name
+from codegen.document import Document, Node, operation_name
 from codegen.errors import CodegenError, about
 
 CLIENT_NAMES = frozenset(
@@ -102,9 +103,11 @@ def check_places(document: Document) -> None:
 
 
 def _waiting(node: Node) -> Iterator[str]:
-    method: object = child(node, "x-anton-wait").get("method")
-    if isinstance(method, str):
-        yield method
+    asked: object = node.get("x-anton-wait", [])
+    for wait in cast("list[object]", asked if isinstance(asked, list) else [asked]):
+        method = cast("Node", wait).get("method") if isinstance(wait, dict) else None
+        if isinstance(method, str):
+            yield method
 
 
 def _take(owners: dict[str, str], wanted: str, name: str) -> None:

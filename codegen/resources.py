@@ -18,7 +18,7 @@ from codegen.operations import Endpoint
 from codegen.render import template
 from codegen.schemas import Schemas
 
-_RETURNS = {"page": "Pager[{}]", "list": "{list}[{}]", "none": "None"}
+_RETURNS = {"page": "Pager[{}]", "list": "{list}[{}]", "none": "None", "file": "Download"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,11 @@ class Method:
     endpoint: Endpoint
     arguments: tuple[Argument, ...]
     docstring: str
-    wait_docstring: str
+    wait_docstrings: tuple[str, ...]
     returns: str
 
     def given(self, where: str) -> list[Argument]:
-        """Return the arguments that go into `path`, `query` or `body`."""
+        """Return the arguments that go into `path`, `query`, `body`, or are the `file` of a form."""
         return [argument for argument in self.arguments if argument.where == where]
 
 
@@ -103,7 +103,7 @@ def _tree(document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas)
                 endpoint=endpoint,
                 arguments=arguments,
                 docstring=method_docstring(endpoint, arguments),
-                wait_docstring=wait_docstring(endpoint, identifier),
+                wait_docstrings=tuple(wait_docstring(endpoint, wait, identifier) for wait in endpoint.waits),
                 returns=form.format(endpoint.response, list=builtin),
             )
         )

@@ -6,24 +6,27 @@ A misspelt key would change nothing, and nobody would notice: the field that sho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import MappingProxyType, UnionType
 from typing import cast
 
 from codegen.document import DATA, Node
 from codegen.errors import CodegenError, about
 
-KNOWN: Mapping[str, tuple[type, str]] = MappingProxyType(
+KNOWN: Mapping[str, tuple[type | UnionType, str]] = MappingProxyType(
     {
         "x-anton-resource": (str, "payouts"),
         "x-anton-method": (str, "create"),
         "x-anton-internal": (str, "auth"),
         "x-anton-earlier-path": (str, "/v0/payouts/{id}"),
         "x-anton-retry": (str, "safe, keyed or never"),
-        "x-anton-wait": (dict, "{method: wait, field: status}"),
+        "x-anton-wait": (dict | list, "{method: wait, field: status}"),
         "x-anton-terminal": (list, "[completed, failed]"),
         "x-anton-name": (str, "some_name"),
         "x-anton-type": (str, "SomeName"),
         "x-anton-sensitive": (bool, "true or false"),
+        "x-anton-rules": (list, "[{exactly_one: [sell_amount, buy_amount]}]"),
+        "x-anton-max-bytes": (int, "33554432"),
+        "x-anton-media-types": (dict, "{csv: text/csv}"),
     }
 )
 """Every key, the type of its value, and how that looks."""

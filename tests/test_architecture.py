@@ -15,7 +15,8 @@ ALLOWED = {
     "auth": INNER,
     "transport": INNER | {"auth"},
     "models": {"money", "models"},
-    "resources": INNER | {"transport", "models", "resources", "pagination", "_resource"},
+    "resources": INNER | {"transport", "models", "resources", "pagination", "_resource", "upload", "download"},
+    "webhooks": {"errors", "models", "webhooks"},
     "sandbox": {"clock", "sandbox"},
     "bulk": INNER | {"client", "models", "resources", "transport", "bulk"},
 }

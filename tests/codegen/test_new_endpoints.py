@@ -131,10 +131,10 @@ def test_every_shape_of_answer_is_told_apart(resources: ModuleType) -> None:
     assert shapes == {
         "listThings": "page",
         "createThing": "object",
-        "getThing": "bare",
+        "getThing": "object",
         "deleteThing": "none",
         "listPartScrews": "list",
-        "createToken": "bare",
+        "createToken": "object",
     }
 
 

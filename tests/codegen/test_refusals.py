@@ -90,9 +90,25 @@ REFUSALS: dict[str, tuple[Node, str]] = {
         getting(parameters=[parameter("madeAt"), parameter("made_at")]),
         "the query field `made_at` and the query field `madeAt` would both be the argument `made_at`",
     ),
-    "a multipart body": (
+    "a form without a file": (
         document({"/v1/things": {"post": operation("send", requestBody=body(fields(), "multipart/form-data"))}}),
-        "send: a request body of type multipart/form-data is not supported, only application/json",
+        "send: its form has 0 files, and only 1 is supported",
+    ),
+    "a form with a field that is no text": (
+        document(
+            {
+                "/v1/things": {
+                    "post": operation(
+                        "send",
+                        requestBody=body(
+                            fields(file={"type": "string", "format": "binary"}, tags={"type": "array", "items": TEXT}),
+                            "multipart/form-data",
+                        ),
+                    )
+                }
+            }
+        ),
+        "send: its form's field `tags` is neither a file nor a text",
     ),
     "a form of a public operation": (
         document(
@@ -100,9 +116,14 @@ REFUSALS: dict[str, tuple[Node, str]] = {
         ),
         "send: a request body of type application/x-www-form-urlencoded is not supported",
     ),
-    "a download": (
-        getting(responses={"200": {"description": "", "content": {"text/csv": {"schema": TEXT}}}}),
-        "getThing: answers of type text/csv are not supported, only application/json",
+    "a file beside an object": (
+        getting(
+            responses={
+                **answer(THING),
+                "202": {"description": "", "content": {"text/csv": {"schema": TEXT}}},
+            }
+        ),
+        "getThing: answers of type text/csv are not supported beside others",
     ),
     "a body that is no object": (
         posting({"type": "array", "items": TEXT}),
