@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -13,14 +14,15 @@ from anton_async.resources import Resources
 from anton_async.resources.operations import OPERATIONS
 from anton_async.transport import Transport
 
-BOUND = vars(Resources(cast("Transport", None)))
+RESOURCES = Resources(cast("Transport", None))
 
 
 def methods() -> Iterator[tuple[str, Callable[..., Any]]]:
     for operation in OPERATIONS.values():
         resource, _, method = operation.name.rpartition(".")
-        if resource in BOUND:
-            yield operation.id, getattr(BOUND[resource], method)
+        found = operator.attrgetter(resource)(RESOURCES) if resource != "auth" else None
+        if found is not None:
+            yield operation.id, getattr(found, method)
 
 
 def section(docstring: str, title: str) -> str:
@@ -58,8 +60,8 @@ def test_every_authenticated_method_says_that_the_credentials_may_be_refused() -
 
 
 def test_bounds_and_examples_stand_beside_the_arguments() -> None:
-    listing = " ".join((inspect.getdoc(BOUND["payouts"].list) or "").split())
-    creating = " ".join((inspect.getdoc(BOUND["payouts"].create) or "").split())
+    listing = " ".join((inspect.getdoc(RESOURCES.payouts.list) or "").split())
+    creating = " ".join((inspect.getdoc(RESOURCES.payouts.create) or "").split())
 
     assert "1 to 100." in listing
     assert "`20` when left out." in listing
