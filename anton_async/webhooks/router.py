@@ -1,0 +1,169 @@
+"""Deliveries, acknowledged at once and handled afterwards.
+
+    receive ──> verify ──> store ──> (acknowledge) ──> handler of the type, or the fallback ──> done
+
+An event is in the store before it is acknowledged and leaves it when its handler has returned. One that is delivered
+again is acknowledged and not handled again; one whose handler failed, or was cut off, is handled by the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeAlias, TypeVar, cast
+
+from anton_async.clock import SYSTEM_CLOCK, Clock
+from anton_async.errors import ConfigurationError
+from anton_async.models.events import EVENTS, Subscribe
+from anton_async.webhooks.event import Event, read_event
+from anton_async.webhooks.store import EventStore, MemoryEventStore
+from anton_async.webhooks.verifier import Headers, WebhookVerifier
+
+logger = logging.getLogger("anton_async.webhooks")
+
+E = TypeVar("E")
+Handler: TypeAlias = Callable[[E], Awaitable[object]]
+
+_FIRST_PAUSE = 1.0  # seconds
+
+
+class WebhookRouter:
+    """Takes deliveries and hands each event once to the handler of its type.
+
+        router = WebhookRouter(WebhookVerifier("whsec_..."), fallback=log_it)
+
+        @router.on("payout.completed")
+        async def paid(event: PayoutCompletedEvent) -> None: ...
+
+        async with router:
+            await router.receive(body, headers)   # then answer 200
+
+    Args:
+        verifier: checks the signatures.
+        fallback: handles every event that has no handler, also those of types that are newer than this version.
+        store: keeps events until they are handled; in memory when left out, which loses them with the process.
+        concurrency: how many events are handled at once.
+        attempts: how often a failing handler is called; afterwards the event waits in the store for the next start.
+        grace: seconds that handlers get to finish when the router closes.
+        clock: where pauses between attempts are slept, for tests.
+    """
+
+    def __init__(
+        self,
+        verifier: WebhookVerifier,
+        *,
+        fallback: Handler[Event],
+        store: EventStore | None = None,
+        concurrency: int = 16,
+        attempts: int = 5,
+        grace: float = 25.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._verifier = verifier
+        self._fallback: Handler[Any] = fallback
+        self._store = store or MemoryEventStore()
+        self._concurrency = concurrency
+        self._attempts = attempts
+        self._grace = grace
+        self._clock = clock
+        self._handlers: dict[str, Handler[Any]] = {}
+        self._queue: asyncio.Queue[Event] | None = None
+        self._workers: list[asyncio.Task[None]] = []
+
+    @property
+    def on(self) -> Subscribe:
+        """Decorate the handler of one type of event: `@router.on("payout.completed")`.
+
+        Raises:
+            ConfigurationError: there is no such type, it has a handler already, or the router is open.
+        """
+        return cast("Subscribe", self._on)
+
+    def _on(self, type: str, /) -> Callable[[Handler[E]], Handler[E]]:
+        if type not in EVENTS:
+            raise ConfigurationError(
+                f"There is no event type {type!r}; types this version does not know are the fallback's."
+            )
+        if type in self._handlers or self._queue is not None:
+            raise ConfigurationError(f"The handler of {type} must be registered once, and before the router is opened.")
+
+        def register(handler: Handler[E]) -> Handler[E]:
+            self._handlers[type] = handler
+            return handler
+
+        return register
+
+    async def __aenter__(self) -> Self:
+        if self._queue is not None:
+            raise ConfigurationError("This router is open already.")
+        self._queue = asyncio.Queue()
+        for body in await self._store.pending():
+            self._queue.put_nowait(read_event(body))
+        self._workers = [asyncio.create_task(self._work(self._queue)) for _ in range(self._concurrency)]
+        return self
+
+    async def receive(self, body: bytes, headers: Headers) -> bool:
+        """Take a delivery. Answer 200 when this returns; its handler runs afterwards.
+
+        Args:
+            body: the raw bytes of the request.
+            headers: its headers, in any shape.
+
+        Returns:
+            Whether the event is new; False for one that was delivered before.
+
+        Raises:
+            WebhookSignatureError: it is not Anton's: answer 400.
+            WebhookPayloadError: no event can be read from it: answer 400.
+            ConfigurationError: the router is not open: answer 503, and Anton delivers again.
+        """
+        queue = self._queue
+        if queue is None:
+            raise ConfigurationError("The router is not open: use it inside `async with router:`.")
+        event = self._verifier.unwrap(body, headers)
+        new = await self._store.add(event.id, bytes(body))
+        if new:
+            queue.put_nowait(event)
+        return new
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        queue, self._queue = self._queue, None
+        try:
+            if queue is not None:
+                async with asyncio.timeout(self._grace):
+                    await queue.join()
+        except TimeoutError:
+            logger.warning(
+                "%d webhook events were not handled in time; the store has them", queue.qsize() if queue else 0
+            )
+        finally:
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def _work(self, queue: asyncio.Queue[Event]) -> None:
+        while True:
+            event = await queue.get()
+            try:
+                await self._handle(event)
+            finally:
+                queue.task_done()
+
+    async def _handle(self, event: Event) -> None:
+        handler = self._handlers.get(event.type, self._fallback)
+        for attempt in range(1, self._attempts + 1):
+            try:
+                await handler(event)
+                await self._store.done(event.id)
+            except Exception:
+                logger.exception(
+                    "The handler of webhook event %s (%s) failed, attempt %d", event.id, event.type, attempt
+                )
+            else:
+                return
+            if attempt < self._attempts:
+                await self._clock.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
