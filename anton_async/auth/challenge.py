@@ -1,6 +1,6 @@
 """Reading `WWW-Authenticate`: which schemes a server offers, and why it refused.
 
-The transport asks it whether a 401 wants a nonce or a fresh token.
+The transport asks it whether a 401 wants a nonce, a fresh token or another algorithm.
 
 Source: RFC 9110 section 11.6.1; RFC 9449 sections 7.1 and 9
 """
@@ -34,11 +34,16 @@ def parse_challenges(values: Iterable[str]) -> list[Challenge]:
     return [challenge for value in values for challenge in _parse(value)]
 
 
-def dpop_error(values: Iterable[str]) -> str | None:
-    """Return the `error` of the first DPoP challenge, such as `use_dpop_nonce`; None when there is none."""
+def dpop_parameter(values: Iterable[str], name: str) -> str | None:
+    """Return a parameter of the DPoP challenges, such as `error` or `algs`; None when none of them has it.
+
+    Args:
+        values: all `WWW-Authenticate` headers of the answer.
+        name: in lower case.
+    """
     for challenge in parse_challenges(values):
-        if challenge.scheme == "dpop":
-            return challenge.parameters.get("error")
+        if challenge.scheme == "dpop" and name in challenge.parameters:
+            return challenge.parameters[name]
     return None
 
 

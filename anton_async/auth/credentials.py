@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 from urllib.parse import quote_plus
@@ -18,8 +19,12 @@ from urllib.parse import quote_plus
 from yarl import URL
 
 from anton_async.auth.keys import DPoPKey
+from anton_async.auth.signer import RemoteKey, Signer
 from anton_async.config import parse_base_url
 from anton_async.errors import ConfigurationError
+
+_JWT = re.compile(r"ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_PREFIX = re.compile(r"ant_ocs?_(live|test)_")
 
 
 class OAuthCredentials:
@@ -28,30 +33,38 @@ class OAuthCredentials:
     Args:
         client_id: `ant_oc_test_...` or `ant_oc_live_...`.
         client_secret: `ant_ocs_...`, as the portal showed it once.
-        key: the key pair whose public half is registered with this client.
+        key: the key pair whose public half is registered with this client, or a `Signer` that has it elsewhere.
         token_url: the token endpoint; None for `/oauth/token` on the API's host.
 
     Raises:
-        ConfigurationError: a value is empty, holds control characters, or `token_url` is not https (http only to
-            loopback).
+        ConfigurationError: a value is empty or holds control characters, id and secret belong to different
+            environments, the key cannot be used, or `token_url` is not https (http only to loopback).
     """
 
     __slots__ = ("_client_secret", "client_id", "key", "token_url")
 
-    def __init__(self, *, client_id: str, client_secret: str, key: DPoPKey, token_url: str | None = None) -> None:
-        self.client_id = _secret_text("client_id", client_id)
+    def __init__(
+        self, *, client_id: str, client_secret: str, key: DPoPKey | Signer, token_url: str | None = None
+    ) -> None:
+        self.client_id: str = _secret_text("client_id", client_id)
         self._client_secret = _secret_text("client_secret", client_secret)
-        if not isinstance(key, DPoPKey):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        if {_environment(self.client_id), _environment(self._client_secret)} == {"live", "test"}:
             raise ConfigurationError(
-                "key must be a DPoPKey: make it with DPoPKey.load, from_pem, from_jwk or generate."
+                "client_id and client_secret belong to different environments: take both from the same portal."
             )
-        self.key = key
+        self.key: DPoPKey | RemoteKey = _signing_key(key)
         self.token_url: URL | None = None if token_url is None else parse_base_url(token_url)
 
     def basic(self) -> str:
         """Return the `Authorization` value of the token call, both parts form-encoded first (RFC 6749, 2.3.1)."""
         pair = f"{quote_plus(self.client_id)}:{quote_plus(self._client_secret)}"
         return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+    def redact(self, text: str) -> str:
+        """Return foreign `text` without what the token call carries: the secret in each of its forms, and tokens."""
+        for secret in (self.basic().removeprefix("Basic "), quote_plus(self._client_secret), self._client_secret):
+            text = text.replace(secret, "***")
+        return _JWT.sub("***", text)
 
     def __repr__(self) -> str:
         return f"OAuthCredentials(client_id={self.client_id!r}, client_secret='***', key={self.key!r})"
@@ -106,7 +119,7 @@ def credentials_from_env(environ: Mapping[str, str]) -> OAuthCredentials:
             `ANTON_DPOP_KEY_FILE` (its path); one trailing newline is dropped from each.
 
     Raises:
-        ConfigurationError: a variable is missing or empty, or both key variables are set.
+        ConfigurationError: a variable is missing, empty or in quotes, or both key variables are set.
     """
     inline, path = _variable(environ, "ANTON_DPOP_KEY"), _variable(environ, "ANTON_DPOP_KEY_FILE")
     if (inline is None) == (path is None):
@@ -132,7 +145,25 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 
 def _variable(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name, "").removesuffix("\n").removesuffix("\r")
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        raise ConfigurationError(f"The environment variable {name} is in quotes: leave them out.")
     return value or None
+
+
+def _signing_key(key: object) -> DPoPKey | RemoteKey:
+    if isinstance(key, DPoPKey):
+        return key
+    if isinstance(key, Signer):
+        return RemoteKey(key)
+    raise ConfigurationError(
+        "key must be a DPoPKey, made with DPoPKey.load, from_pem, from_jwk or generate, or a Signer with algorithm, "
+        "public_jwk, timeout and sign."
+    )
+
+
+def _environment(text: str) -> str | None:
+    found = _PREFIX.match(text)
+    return found[1] if found is not None else None
 
 
 def _secret_text(name: str, value: object) -> str:

@@ -8,10 +8,12 @@ Source: RFC 9449 section 4; https://docs.antonpayments.com/authentication
 
 from __future__ import annotations
 
+import base64
 import binascii
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast
 
@@ -138,7 +140,7 @@ class DPoPKey:
 
     @classmethod
     def _from_pem_bytes(cls, data: bytes, password: str | None) -> DPoPKey:
-        if b"-----BEGIN" not in data or b"PRIVATE KEY" not in data:
+        if b"-----BEGIN" not in data or b"PRIVATE KEY" not in data or b"OPENSSH" in data:
             raise ConfigurationError(f"This is not a PEM private key. {_WANTED}.")
         for kind in (ECKey, OKPKey):
             try:
@@ -160,17 +162,8 @@ class DPoPKey:
         return self._key.as_pem(private=True).decode()
 
     def _prove_halves_match(self) -> None:
-        header: dict[str, object] = {"alg": self.algorithm}
-        members: dict[str, str | list[str]] = dict(self.public_jwk)
-        public = ECKey.import_key(members) if self.algorithm == "ES256" else OKPKey.import_key(members)
-        matches = True
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SecurityWarning)
-                jws.deserialize_compact(self.sign(header, b"self-test"), public, algorithms=[self.algorithm])
-        except (JoseError, ValueError):
-            matches = False
-        if not matches:
+        signed = self.sign({"alg": self.algorithm}, b"self-test")
+        if not verifies(signed, import_public(self.public_jwk)):
             raise ConfigurationError(f"The private and public halves of this DPoP key do not match. {_WANTED}.")
 
     def __repr__(self) -> str:
@@ -178,3 +171,50 @@ class DPoPKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A DPoPKey does not pickle or copy: load it again where it is needed.")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The public half of a DPoP key: `members` are exactly `kty`, `crv`, `x` and, for EC, `y`."""
+
+    algorithm: Algorithm
+    members: Mapping[str, str]
+    thumbprint: str
+    key: ECKey | OKPKey
+
+
+def import_public(jwk: Mapping[str, str]) -> PublicKey:
+    """Read the public half of a DPoP key from a JWK; other members, also private ones, are left out.
+
+    Raises:
+        ConfigurationError: the JWK is no P-256 or Ed25519 key, or its point is not on the curve.
+    """
+    if (jwk.get("kty"), jwk.get("crv")) not in {("EC", "P-256"), ("OKP", "Ed25519")}:
+        raise ConfigurationError(f"This public JWK is of another kind. {_WANTED}.")
+    curve = jwk["kty"] == "EC"
+    members: dict[str, str] = {name: jwk[name] for name in ("kty", "crv", "x", "y") if name in jwk}
+    if not curve:
+        members.pop("y", None)
+    imported: dict[str, str | list[str]] = dict(members)
+    try:
+        key = ECKey.import_key(imported) if curve else OKPKey.import_key(imported)
+        return PublicKey("ES256" if curve else "EdDSA", members, key.thumbprint(), key)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    raise ConfigurationError(f"This public JWK cannot be read as a key. {_WANTED}.")
+
+
+def verifies(signed: str, public: PublicKey) -> bool:
+    """Return whether a JWS compact serialisation verifies under `public`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)
+            jws.deserialize_compact(signed, public.key, algorithms=[public.algorithm])
+    except (JoseError, ValueError):
+        return False
+    return True
+
+
+def base64url(data: bytes) -> str:
+    """Return `data` in base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -3,6 +3,9 @@
     fresh ── refresh_at ──▶ advisory: one caller renews in the background, all others keep the old token
                        ── expires_at ──▶ mandatory: everybody waits for the same renewal
 
+A renewal that failed is not tried again at once by everybody: after the second failure in a row, or for as long as the
+token endpoint asked, callers get the same failure without asking.
+
 `TokenSource` is asked by the transport before each attempt; how a token is fetched over HTTP is the transport's
 business.
 
@@ -15,7 +18,7 @@ import asyncio
 import base64
 import binascii
 import copy
-import logging
+import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -24,16 +27,19 @@ import msgspec
 
 from anton_async.clock import Clock
 from anton_async.errors import AntonError, ConfigurationError, Outcome, TokenError
+from anton_async.log import get_log
 
-logger = logging.getLogger("anton_async.auth")
+logger = get_log("anton_async.auth")
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token of RFC 6750 section 2.1
 _MAX_TOKEN_CHARS = 16 * 1024
 _MAX_LIFETIME = 86400.0  # seconds
-_DEFAULT_LIFETIME = 60.0  # seconds, when the answer names none that makes sense
+_DEFAULT_LIFETIME = 60.0  # seconds, when the answer names none above 0
 _EXPIRY_MARGIN = 60.0  # seconds before `expires_in` from which a token is no longer used
 _ADVISORY_SHARE = 0.1  # of the lifetime: how long before that a renewal is begun
 _RENEWAL_PAUSE = 5.0  # seconds until the next try after a renewal ahead of time has failed
+_FIRST_REST = 1.0  # seconds without a try after the second failure in a row; doubled with each further one
+_MAX_REST = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,9 @@ def read_token(body: bytes, *, now: float, thumbprint: str) -> AccessToken:
 def _lifetime(expires_in: object) -> float:
     if isinstance(expires_in, str) and expires_in.isascii() and expires_in.isdigit() and len(expires_in) < 10:
         expires_in = int(expires_in)
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or expires_in <= 0:
         return _DEFAULT_LIFETIME
-    return float(min(max(expires_in, 0), _MAX_LIFETIME))
+    return float(min(expires_in, _MAX_LIFETIME))
 
 
 def _bound_to(token: str) -> str | None:
@@ -120,6 +126,9 @@ class TokenSource:
         self._clock = clock
         self._token: AccessToken | None = None
         self._renewal: asyncio.Task[AccessToken] | None = None
+        self._failure: AntonError | None = None
+        self._failures_in_a_row = 0
+        self._resting_until = -math.inf
         self._closed = False
 
     async def get(self) -> AccessToken:
@@ -127,20 +136,26 @@ class TokenSource:
 
         Raises:
             AntonError: the token could not be fetched; each waiting caller gets an error of its own, with outcome
-                NOT_SENT.
+                NOT_SENT and, in `retry_after`, the seconds in which nobody tries again.
         """
         token, now = self._token, self._clock.monotonic()
         if token is not None and now < token.refresh_at:
             return token
+        usable = token is not None and now < token.expires_at
+        if self._failure is not None and now < self._resting_until and not self._closed:
+            if token is not None and usable:
+                return token
+            raise _own_copy(self._failure, retry_after=self._resting_until - now)
         renewal = self._renew()
-        if token is not None and now < token.expires_at:
+        if token is not None and usable:
             return token
         await asyncio.wait([renewal])
         if renewal.cancelled():
             raise ConfigurationError("The client was closed while it fetched an access token.")
         error = renewal.exception()
         if isinstance(error, AntonError):
-            raise _own_copy(error)
+            rest = self._resting_until - self._clock.monotonic()
+            raise _own_copy(error, retry_after=error.retry_after or (rest if rest > 0 else None))
         return renewal.result()
 
     def invalidate(self, token: AccessToken) -> None:
@@ -164,8 +179,22 @@ class TokenSource:
         return self._renewal
 
     async def _fetch_and_keep(self) -> AccessToken:
-        self._token = await self._fetch()
+        try:
+            self._token = await self._fetch()
+        except AntonError as error:
+            self._rest_after(error)
+            raise
+        self._failure = None
+        self._failures_in_a_row = 0
         return self._token
+
+    def _rest_after(self, error: AntonError) -> None:
+        """Keep callers from asking again before it makes sense."""
+        self._failures_in_a_row += 1
+        further = self._failures_in_a_row - 2
+        rest = min(_FIRST_REST * 2 ** min(further, 10), _MAX_REST) if further >= 0 else 0.0
+        self._resting_until = self._clock.monotonic() + max(rest, min(error.retry_after or 0.0, _MAX_REST))
+        self._failure = _own_copy(error, retry_after=None)
 
     def _renewed(self, renewal: asyncio.Task[AccessToken]) -> None:
         self._renewal = None
@@ -175,7 +204,8 @@ class TokenSource:
                 self._token = replace(self._token, refresh_at=self._clock.monotonic() + _RENEWAL_PAUSE)
 
 
-def _own_copy(error: AntonError) -> AntonError:
+def _own_copy(error: AntonError, *, retry_after: float | None) -> AntonError:
     mine = copy.copy(error)
     mine.outcome = Outcome.NOT_SENT
+    mine.retry_after = retry_after
     return mine

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anton_async import AntonClient, ApiKeyCredentials, ConfigurationError, DPoPKey, Environment, OAuthCredentials
+from anton_async.auth.credentials import credentials_from_env
 
 
 @pytest.mark.fault("B18")
@@ -43,6 +44,15 @@ def test_a_token_url_that_would_leak_is_refused(dpop_key: DPoPKey, token_url: st
         OAuthCredentials(client_id="a", client_secret="b", key=dpop_key, token_url=token_url)
 
     assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize(("client_id", "secret"), [("live", "test"), ("test", "live")])
+def test_an_id_and_a_secret_of_two_environments_are_refused(dpop_key: DPoPKey, client_id: str, secret: str) -> None:
+    with pytest.raises(ConfigurationError, match="different environments") as caught:
+        OAuthCredentials(client_id=f"ant_oc_{client_id}_1", client_secret=f"ant_ocs_{secret}_hidden", key=dpop_key)
+
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.fault("K07")
@@ -83,6 +93,27 @@ def test_a_client_is_made_from_the_environment(environ: dict[str, str]) -> None:
     assert str(client.settings.base_url) == "https://api.antonpayments.dev/"
 
 
+@pytest.mark.fault("K06")
+def test_a_trailing_newline_is_dropped(environ: dict[str, str]) -> None:
+    environ = {
+        **environ,
+        "ANTON_CLIENT_ID": "ant_oc_test_1\r\n",
+        "ANTON_DPOP_KEY_FILE": f"{environ['ANTON_DPOP_KEY_FILE']}\n",
+    }
+
+    assert AntonClient.from_env(environ=environ).client_id == "ant_oc_test_1"
+
+
+@pytest.mark.fault("K06")
+def test_a_key_may_stand_in_the_environment_itself(environ: dict[str, str]) -> None:
+    key = DPoPKey.generate()
+    del environ["ANTON_DPOP_KEY_FILE"]
+    environ["ANTON_DPOP_KEY"] = key.private_pem()
+
+    assert credentials_from_env(environ).key.thumbprint == key.thumbprint
+
+
+@pytest.mark.fault("K06")
 def test_an_argument_wins_over_the_environment(environ: dict[str, str]) -> None:
     environ["ANTON_BASE_URL"] = "https://elsewhere.example"
 
@@ -100,7 +131,14 @@ def test_an_argument_wins_over_the_environment(environ: dict[str, str]) -> None:
         ({"ANTON_DPOP_KEY_FILE": ""}, "Neither ANTON_DPOP_KEY"),
         ({"ANTON_DPOP_KEY": "pem"}, "Both ANTON_DPOP_KEY"),
         ({"ANTON_ENVIRONMENT": "staging"}, "ANTON_ENVIRONMENT"),
+        ({"ANTON_CLIENT_ID": "\n"}, "ANTON_CLIENT_ID"),
+        ({"ANTON_CLIENT_ID": '"ant_oc_test_1"'}, "ANTON_CLIENT_ID is in quotes"),
+        ({"ANTON_CLIENT_SECRET": "'ant_ocs_test_1'"}, "ANTON_CLIENT_SECRET is in quotes"),
+        ({"ANTON_CLIENT_SECRET": "ant_ocs_test_1\n\n"}, "client_secret"),
+        ({"ANTON_CLIENT_SECRET": " ant_ocs_test_1"}, "client_secret"),
+        ({"ANTON_DPOP_KEY_FILE": '"/key.pem"'}, "ANTON_DPOP_KEY_FILE is in quotes"),
     ],
+    ids=str,
 )
 def test_a_missing_variable_is_named(environ: dict[str, str], change: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 import stat
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from anton_async import ConfigurationError, DPoPKey
+from anton_async import ConfigurationError, DPoPKey, OAuthCredentials
 from anton_async.auth.keys import Algorithm
 
 RFC8037 = {
@@ -24,6 +29,17 @@ RFC7515 = {
     "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
     "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
 }
+
+
+def text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+SSH = (
+    ec.generate_private_key(ec.SECP256R1())
+    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    .decode()
+)
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
@@ -66,12 +82,14 @@ def test_only_the_public_members_of_a_jwk_are_kept() -> None:
         ECKey.generate_key("secp256k1").as_pem(private=True).decode(),
         OKPKey.generate_key("X25519").as_pem(private=True).decode(),
         ECKey.generate_key("P-256").as_pem(private=False).decode(),
+        OKPKey.generate_key("Ed448").as_pem(private=True).decode(),
+        SSH,
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----",
         "garbage",
         "",
     ],
-    ids=["rsa", "p384", "secp256k1", "x25519", "public", "certificate", "broken", "garbage", "empty"],
+    ids=["rsa", "p384", "secp256k1", "x25519", "public", "ed448", "ssh", "certificate", "broken", "garbage", "empty"],
 )
 def test_a_pem_of_another_kind_is_refused_without_repeating_it(pem: str) -> None:
     with pytest.raises(ConfigurationError, match=r"P-256.*Ed25519") as caught:
@@ -81,23 +99,98 @@ def test_a_pem_of_another_kind_is_refused_without_repeating_it(pem: str) -> None
     assert not any(line in str(caught.value) for line in lines)
 
 
-@pytest.mark.fault("K02", "K03")
+@pytest.mark.fault("K01")
+def test_der_is_refused_as_text_and_as_a_file(tmp_path: Path) -> None:
+    der = ECKey.generate_key("P-256").as_der(private=True)
+    file = tmp_path / "key.der"
+    file.write_bytes(der)
+    file.chmod(0o600)
+
+    with pytest.raises(ConfigurationError, match="not a PEM private key"):
+        DPoPKey.load(file)
+    with pytest.raises(ConfigurationError, match="not a PEM private key"):
+        DPoPKey.from_pem(der.decode("latin-1"))
+
+
+@pytest.mark.fault("K01")
+@pytest.mark.parametrize("key", [None, "pem", RFC7515, OctKey.generate_key(256)], ids=["none", "text", "jwk", "oct"])
+def test_credentials_want_a_key(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="DPoPKey"):
+        OAuthCredentials(client_id="a", client_secret="b", key=key)
+
+
+@pytest.mark.fault("K02", "I08")
 @pytest.mark.parametrize(
     "change",
     [
+        {"d": None},
         {"d": ""},
+        {"d": 7},
+        {"d": RFC7515["d"] + "="},
+        {"d": RFC7515["d"][:-4]},
         {"d": RFC7515["x"]},
         {"x": RFC7515["y"]},
-        {"alg": "ES384"},
-        {"alg": "none"},
+        {"x": RFC7515["x"] + "="},
+        {"x": "A" + RFC7515["x"][1:]},
+        {"y": None},
         {"use": "enc"},
-        {"kty": "oct"},
-        {"crv": "P-384"},
+        {"kty": "RSA"},
+        {"kty": "EC", "crv": "Ed25519"},
     ],
+    ids=str,
 )
-def test_a_jwk_that_does_not_fit_is_refused(change: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError):
-        DPoPKey.from_jwk({**RFC7515, **change})
+def test_a_jwk_that_is_no_key_is_refused_without_repeating_it(change: dict[str, Any]) -> None:
+    jwk = {name: value for name, value in {**RFC7515, **change}.items() if value is not None}
+
+    with pytest.raises(ConfigurationError) as caught:
+        DPoPKey.from_jwk(jwk)
+
+    assert not any(str(value) in str(caught.value) for value in (RFC7515["d"], RFC7515["x"]))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.fault("K02", "A32")
+def test_a_coordinate_that_begins_with_zero_keeps_its_length() -> None:
+    keys = iter(lambda: ec.generate_private_key(ec.SECP256R1()), None)
+    private = next(key for key in keys if key.public_key().public_numbers().x < 2**248)  # one of 256
+    form = serialization.PrivateFormat.PKCS8
+    pem = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+    key = DPoPKey.from_pem(pem)
+    again = DPoPKey.from_jwk({**key.public_jwk, "d": text(private.private_numbers().private_value.to_bytes(32))})
+
+    assert len(key.public_jwk["x"]) == len(key.public_jwk["y"]) == 43
+    assert key.public_jwk["x"] == text(private.public_key().public_numbers().x.to_bytes(32))
+    assert again.thumbprint == key.thumbprint
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.parametrize("jwk", [RFC7515, RFC8037], ids=["EC", "OKP"])
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519", "ES256", "ES384", "none", "HS256", ""])
+def test_only_the_algorithm_of_the_key_is_taken(jwk: dict[str, str], alg: str) -> None:
+    if alg in ({"ES256"} if jwk is RFC7515 else {"EdDSA", "Ed25519"}):
+        assert DPoPKey.from_jwk({**jwk, "alg": alg}).algorithm == ("ES256" if jwk is RFC7515 else "EdDSA")
+        return
+
+    with pytest.raises(ConfigurationError, match="alg"):
+        DPoPKey.from_jwk({**jwk, "alg": alg})
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "ES384", "Ed25519", None])
+def test_keys_of_other_algorithms_are_not_made(algorithm: Any) -> None:
+    with pytest.raises(ConfigurationError, match="EdDSA"):
+        DPoPKey.generate(algorithm)
+
+
+@pytest.mark.fault("K04")
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+def test_ed25519_signs_under_either_name_and_nothing_warns(alg: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        signed = DPoPKey.from_jwk({**RFC8037, "alg": alg}).sign({"alg": "EdDSA"}, b"x")
+
+    assert signed.count(".") == 2
 
 
 @pytest.mark.fault("K02")

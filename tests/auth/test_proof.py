@@ -10,11 +10,22 @@ from joserfc.jwk import ECKey
 from yarl import URL
 
 from anton_async import DPoPKey
+from anton_async.auth.keys import import_public, verifies
 from anton_async.auth.proof import Prover, ath, htu
 from tests.support.clock import SteppedClock
 
 TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 URL_ = URL("https://api.antonpayments.dev/v1/payouts?limit=1")
+
+
+RFC_PROOF = (
+    "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0Vj"
+    "NoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5"
+    "VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
+    "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbG"
+    "UuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjY1Mjk2fQ."
+    "pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8ynrrvZLTk41mSRroapUA"
+)
 
 
 def part(proof: str, index: int) -> Any:
@@ -29,6 +40,15 @@ def prover(dpop_key: DPoPKey, clock: SteppedClock) -> Prover:
 @pytest.mark.fault("A01")
 def test_ath_is_the_one_of_rfc_9449() -> None:
     assert ath(TOKEN) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+
+
+@pytest.mark.fault("A01")
+def test_the_proof_of_rfc_9449_verifies_under_its_key() -> None:
+    key = import_public(part(RFC_PROOF, 0)["jwk"])
+
+    assert verifies(RFC_PROOF, key)
+    assert not verifies(RFC_PROOF[:-4] + "AAAA", key)
+    assert key.thumbprint == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 
 @pytest.mark.fault("A01")
@@ -107,7 +127,7 @@ def test_htu_is_scheme_authority_and_path_as_sent(url: str, wanted: str) -> None
 
 
 def test_a_nonce_goes_back_to_the_origin_it_came_from(prover: Prover) -> None:
-    prover.learn_nonce(URL("https://a.example/oauth/token"), ["n1"])
+    prover.nonces.learn(URL("https://a.example/oauth/token"), ["n1"])
 
     assert part(prover.prove("GET", URL("https://a.example/v1/x")), 1)["nonce"] == "n1"
     assert "nonce" not in part(prover.prove("GET", URL("https://b.example/v1/x")), 1)
@@ -118,19 +138,19 @@ def test_a_nonce_goes_back_to_the_origin_it_came_from(prover: Prover) -> None:
     "values", [[], [""], [" "], ["a b"], ['a"b'], ["a\\b"], ["a\x00b"], ["é"], ["x" * 65536], ["n2", "n3"]]
 )
 def test_a_malformed_or_doubled_nonce_leaves_the_old_one(prover: Prover, values: list[str]) -> None:
-    prover.learn_nonce(URL_, ["n1"])
+    prover.nonces.learn(URL_, ["n1"])
 
-    prover.learn_nonce(URL_, values)
+    prover.nonces.learn(URL_, values)
 
-    assert prover.nonce(URL_) == "n1"
+    assert prover.nonces.get(URL_) == "n1"
 
 
 @pytest.mark.fault("A22")
 def test_nonces_of_ten_thousand_origins_stay_bounded(prover: Prover) -> None:
     for number in range(10_000):
-        prover.learn_nonce(URL(f"https://h{number}.example/"), ["n"])
+        prover.nonces.learn(URL(f"https://h{number}.example/"), ["n"])
 
-    kept = [number for number in range(10_000) if prover.nonce(URL(f"https://h{number}.example/"))]
+    kept = [number for number in range(10_000) if prover.nonces.get(URL(f"https://h{number}.example/"))]
     assert kept == list(range(10_000 - 64, 10_000))
 
 
