@@ -14,6 +14,7 @@ from anton_async._version import __version__
 if TYPE_CHECKING:
     from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
     from anton_async.auth.keys import DPoPKey
+    from anton_async.auth.signer import Signer
     from anton_async.client import AntonClient
     from anton_async.config import Environment, RateLimit, RequestOptions
     from anton_async.download import Download, File, FileStream
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         ResponseDecodeError,
         ResponseLostError,
         ServerError,
+        SignerError,
         TLSError,
         TokenError,
         TransportError,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         WebhookPayloadError,
         WebhookSignatureError,
     )
+    from anton_async.hooks import CallEvent
     from anton_async.models.enums import ErrorCode
     from anton_async.pagination import Page, Pager
     from anton_async.response import ApiResponse
@@ -55,6 +58,7 @@ _HOMES = {
     "ApiKeyCredentials": "anton_async.auth.credentials",
     "OAuthCredentials": "anton_async.auth.credentials",
     "DPoPKey": "anton_async.auth.keys",
+    "Signer": "anton_async.auth.signer",
     "AntonClient": "anton_async.client",
     "Environment": "anton_async.config",
     "RateLimit": "anton_async.config",
@@ -83,12 +87,14 @@ _HOMES = {
     "ResponseLostError": "anton_async.errors",
     "ServerError": "anton_async.errors",
     "TLSError": "anton_async.errors",
+    "SignerError": "anton_async.errors",
     "TokenError": "anton_async.errors",
     "TransportError": "anton_async.errors",
     "UnprocessableEntityError": "anton_async.errors",
     "WebhookError": "anton_async.errors",
     "WebhookPayloadError": "anton_async.errors",
     "WebhookSignatureError": "anton_async.errors",
+    "CallEvent": "anton_async.hooks",
     "ErrorCode": "anton_async.models.enums",
     "Page": "anton_async.pagination",
     "Pager": "anton_async.pagination",
@@ -104,6 +110,7 @@ __all__ = [
     "ApiResponse",
     "AuthenticationError",
     "BadRequestError",
+    "CallEvent",
     "ConfigurationError",
     "ConflictError",
     "ConnectionError",
@@ -132,6 +139,8 @@ __all__ = [
     "ResponseDecodeError",
     "ResponseLostError",
     "ServerError",
+    "Signer",
+    "SignerError",
     "TLSError",
     "TokenError",
     "TransportError",

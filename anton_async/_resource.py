@@ -9,14 +9,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar, cast
 
+from msgspec import Struct
+
 from anton_async.config import RequestOptions
 from anton_async.download import Download, File, as_file
+from anton_async.errors import AntonError
 from anton_async.operation import Operation, Upload
 from anton_async.pagination import Page, Pager
 from anton_async.response import ApiResponse
 from anton_async.transport import Transport
 from anton_async.transport.decode import PageBody
 from anton_async.transport.form import encode_form
+from anton_async.transport.rules import check_rules
 from anton_async.transport.stream import Receive
 from anton_async.transport.validation import check_fields, to_texts
 from anton_async.upload import FileInput, read_file
@@ -73,7 +77,7 @@ class Resource:
         body: Mapping[str, object] | None = None,
     ) -> T:
         upload = cast("Upload", operation.upload)
-        texts = to_texts(check_fields(operation.body, body or {})) if operation.body else []
+        texts = _form_texts(operation, operation.body, body or {}) if operation.body else []
         content = await read_file(upload, file, file_name)
         form = await asyncio.to_thread(encode_form, texts, upload.field, content)
         call = self._transport.prepare(operation, options, path=path, query=query, form=form)
@@ -112,9 +116,20 @@ class Resource:
 
         async def fetch(cursor: str | None) -> Page[T]:
             where = given if cursor is None else {**given, "cursor": cursor}
-            response = await self._transport.send(self._transport.prepare(operation, options, path=path, query=where))
+            call = self._transport.prepare(operation, options, path=path, query=where)
+            try:
+                response = await self._transport.send(call)
+            except AntonError as error:
+                error.cursor = cursor
+                raise
             body = cast("PageBody[T]", response.data)
-            page = Page(data=body.data, has_more=body.has_more, next_cursor=body.next_cursor or None, _fetch=fetch)
+            page = Page(
+                data=body.data,
+                has_more=body.has_more,
+                next_cursor=body.next_cursor or None,
+                _fetch=fetch,
+                _cursor=cursor,
+            )
             return cast("Page[T]", response.with_data(page)) if self._whole else page
 
         if self._whole:
@@ -133,6 +148,12 @@ class Resource:
         return await wait_until(
             lambda: fetch(id), state=state, terminal=terminal, timeout=timeout, clock=self._transport.clock
         )
+
+
+def _form_texts(operation: Operation[T], kind: type[Struct], fields: Mapping[str, object]) -> list[tuple[str, str]]:
+    checked = check_fields(kind, fields)
+    check_rules(operation.rules, checked)
+    return to_texts(checked)
 
 
 def respond(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[ApiResponse[T]]]:

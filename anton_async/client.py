@@ -12,7 +12,7 @@ import re
 import ssl as tls
 from collections.abc import Hashable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import unquote
 
 import aiohttp
@@ -22,6 +22,7 @@ from anton_async.auth.credentials import ApiKeyCredentials, Credentials, OAuthCr
 from anton_async.clock import SYSTEM_CLOCK, Clock
 from anton_async.config import (
     DEFAULT_RATE_LIMIT,
+    DEFAULT_RETRY_BUDGET,
     Environment,
     RateLimit,
     RequestOptions,
@@ -32,6 +33,7 @@ from anton_async.config import (
     read_url,
 )
 from anton_async.errors import ConfigurationError, RequestValidationError
+from anton_async.hooks import Hook, Hooks
 from anton_async.operation import Operation
 from anton_async.resources import Resources
 from anton_async.transport import Transport
@@ -40,6 +42,9 @@ from anton_async.transport.call import OUR_HEADERS, freeze, join, with_query
 from anton_async.transport.decode import check_readable
 from anton_async.transport.validation import encode_any
 from anton_async.transport.wire import Wire
+
+if TYPE_CHECKING:
+    from anton_async.settlement import Payouts
 
 T = TypeVar("T")
 
@@ -63,6 +68,11 @@ class AntonClient(Resources):
         max_retries: how many times a failed attempt may be repeated.
         concurrency: how many requests may be under way at once.
         rate_limit: the merchant's quota, to which the client paces itself; None switches that off.
+        retry_budget: how many retries all calls together may spend on a failing API, 1 or more; successes earn them
+            back, and so does time. When it is spent, failures are raised at once. None bounds nothing but each call.
+        on_attempt: called with a `CallEvent` when a request is about to leave; must not block.
+        on_retry: called with a `CallEvent` before the pause that precedes another try.
+        on_response: called with a `CallEvent` for each request that left, when its answer arrived or will not.
         session: an aiohttp session of yours to send with; it stays yours to close. Its own middlewares are not run.
         proxy: URL of an HTTP proxy; environment variables and .netrc are never read.
         ssl: TLS settings of your own; certificate and host name checks must be on.
@@ -92,6 +102,10 @@ class AntonClient(Resources):
         max_retries: int = 4,
         concurrency: int = 100,
         rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT,
+        retry_budget: int | None = DEFAULT_RETRY_BUDGET,
+        on_attempt: Hook | None = None,
+        on_retry: Hook | None = None,
+        on_response: Hook | None = None,
         session: aiohttp.ClientSession | None = None,
         proxy: str | None = None,
         ssl: tls.SSLContext | None = None,
@@ -106,6 +120,7 @@ class AntonClient(Resources):
             max_retries=max_retries,
             concurrency=concurrency,
             rate_limit=rate_limit,
+            retry_budget=retry_budget,
             max_response_bytes=max_response_bytes,
             proxy=_proxy(proxy),
         )
@@ -120,7 +135,14 @@ class AntonClient(Resources):
         self._wire = Wire(settings, clock)
         self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
         self.client_id = credentials.client_id
-        self.transport = Transport(settings, self._wire, self._authenticator, clock)
+        self.transport = Transport(
+            settings,
+            self._wire,
+            self._authenticator,
+            clock,
+            hooks=Hooks(on_attempt=on_attempt, on_retry=on_retry, on_response=on_response),
+            client_id=self.client_id,
+        )
         super().__init__(self.transport)
 
     @classmethod
@@ -134,6 +156,10 @@ class AntonClient(Resources):
         max_retries: int = 4,
         concurrency: int = 100,
         rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT,
+        retry_budget: int | None = DEFAULT_RETRY_BUDGET,
+        on_attempt: Hook | None = None,
+        on_retry: Hook | None = None,
+        on_response: Hook | None = None,
     ) -> Self:
         """Make a client from environment variables; arguments win over them.
 
@@ -147,6 +173,10 @@ class AntonClient(Resources):
             max_retries: as in the constructor.
             concurrency: as in the constructor.
             rate_limit: as in the constructor.
+            retry_budget: as in the constructor.
+            on_attempt: as in the constructor.
+            on_retry: as in the constructor.
+            on_response: as in the constructor.
 
         Raises:
             ConfigurationError: a variable is missing or cannot be used.
@@ -161,7 +191,18 @@ class AntonClient(Resources):
             max_retries=max_retries,
             concurrency=concurrency,
             rate_limit=rate_limit,
+            retry_budget=retry_budget,
+            on_attempt=on_attempt,
+            on_retry=on_retry,
+            on_response=on_response,
         )
+
+    @functools.cached_property
+    def payouts(self) -> Payouts:
+        """Single payments and their history; `settle` for those whose outcome is unknown."""
+        from anton_async.settlement import Payouts  # noqa: PLC0415 - resources are imported when they are first used
+
+        return Payouts(self.transport)
 
     async def open(self) -> Self:
         """Make the client ready to send; `async with` does this for you.

@@ -77,8 +77,10 @@ def _count(name: str, value: object, *, at_least: int) -> int:
 class RateLimit:
     """The merchant's quota as a client paces itself to it.
 
+    An endpoint whose answers announce a smaller `X-RateLimit-Limit` is paced to that by itself, and counts here too.
+
     Args:
-        per_minute: requests in any rolling 60 seconds, 1 or more; lowered by what `X-RateLimit-Limit` says.
+        per_minute: requests in any rolling 60 seconds, 1 or more.
 
     Source: https://docs.antonpayments.com/api-reference/rate-limits
     """
@@ -90,6 +92,7 @@ class RateLimit:
 
 
 DEFAULT_RATE_LIMIT = RateLimit()
+DEFAULT_RETRY_BUDGET = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,7 @@ class Settings:
     max_retries: int = 4
     concurrency: int = 100
     rate_limit: RateLimit | None = DEFAULT_RATE_LIMIT
+    retry_budget: int | None = DEFAULT_RETRY_BUDGET
     max_response_bytes: int = 32 * 1024 * 1024
     proxy: URL | None = field(default=None, repr=False)
 
@@ -112,6 +116,8 @@ class Settings:
         check_timeout(self.read_timeout, "read_timeout")
         check_retries(self.max_retries)
         _count("concurrency", self.concurrency, at_least=1)
+        if self.retry_budget is not None:
+            _count("retry_budget", self.retry_budget, at_least=1)
         _count("max_response_bytes", self.max_response_bytes, at_least=1)
 
 

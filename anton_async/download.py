@@ -7,11 +7,13 @@ stream with `async with`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
+import stat
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -105,20 +107,13 @@ class Download:
             AntonError: the call failed; nothing stands at `path` that did not stand there before.
         """
         target = Path(path)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        output = await asyncio.to_thread(_create, part)
-
-        async def write(body: BodyStream) -> None:
-            await asyncio.to_thread(_empty, output)
-            async for chunk in FileStream(body, progress=progress):
-                await asyncio.to_thread(output.write, chunk)
-
+        part = _Part(target)
         try:
-            await self._send(write)
-            await asyncio.to_thread(output.close)
-            await asyncio.to_thread(part.replace, target)
+            await part.begin()
+            await self._send(lambda body: part.write(FileStream(body, progress=progress)))
+            await part.finish()
         finally:
-            await asyncio.shield(asyncio.to_thread(_discard, output, part))
+            await asyncio.shield(part.discard())
         return target
 
     async def __aenter__(self) -> FileStream:
@@ -155,10 +150,12 @@ class Download:
             yield FileStream(begun.result(), ended=read.set)
             read.set()
             await call
-        except ResponseLostError:
+        except ResponseLostError as error:
             # A deadline ends the reading by closing the connection: then the deadline is the reason.
             read.set()
-            await call
+            response = await call
+            if error.attempts == 0:
+                error.attempts, error.request_id = response.attempts, response.request_id
             raise
         finally:
             read.set()
@@ -174,18 +171,57 @@ def as_file(response: ApiResponse[Any]) -> File:
     return File(content=response.body, media_type=_media_type(response.headers), file_name=_file_name(response.headers))
 
 
-def _create(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+class _Part:
+    """What has arrived of a file, beside its target until it is whole. The disk is used in threads only."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._path = target.with_name(f".{secrets.token_hex(8)}.part")
+        self._created: asyncio.Future[BinaryIO] | None = None
+
+    async def begin(self) -> None:
+        # Shielded: a thread cannot be stopped, and what it creates is wanted for `discard`.
+        self._created = asyncio.ensure_future(asyncio.to_thread(self._create))
+        await asyncio.shield(self._created)
+
+    async def write(self, stream: FileStream) -> None:
+        """Write `stream` in place of what was there."""
+        output = await self._output()
+        await asyncio.to_thread(_empty, output)
+        async for chunk in stream:
+            await asyncio.to_thread(output.write, chunk)
+
+    async def finish(self) -> None:
+        """Put the file where it belongs."""
+        output = await self._output()
+        await asyncio.to_thread(output.close)
+        await asyncio.to_thread(self._path.replace, self._target)
+
+    async def discard(self) -> None:
+        """Remove what is left; nothing is, after `finish`."""
+        with suppress(OSError):
+            output = await self._output()
+            await asyncio.to_thread(self._remove, output)
+
+    async def _output(self) -> BinaryIO:
+        return await cast("asyncio.Future[BinaryIO]", self._created)
+
+    def _create(self) -> BinaryIO:
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(self._target.stat().st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._target))
+        return os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def _remove(self, output: BinaryIO) -> None:
+        try:
+            output.close()
+        finally:
+            self._path.unlink(missing_ok=True)
 
 
 def _empty(output: BinaryIO) -> None:
     output.seek(0)
     output.truncate()
-
-
-def _discard(output: BinaryIO, part: Path) -> None:
-    output.close()
-    part.unlink(missing_ok=True)
 
 
 def _media_type(headers: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@
     ├── DeadlineExceededError           the call's own time ran out
     ├── ResponseDecodeError             an answer arrived that is not what the API promises
     ├── TokenError                      the token endpoint's answer cannot be used
+    ├── SignerError                     the signer of a DPoP key gave no usable signature
     ├── PaginationError                 a list does not advance
     └── WebhookError
         ├── WebhookSignatureError
@@ -71,8 +72,10 @@ class AntonError(Exception):
         request_id: `X-Request-ID` of the last answer, to quote to support.
         attempts: how many requests were sent for the call.
         retry_after: seconds the API asked to wait, where it did.
+        cursor: where a list stopped; pass it as `cursor=` to go on from there. None on its first page, and elsewhere.
     """
 
+    cursor: str | None = None
     default_outcome: ClassVar[Outcome] = Outcome.NOT_SENT
     is_retryable: bool = False
     """Whether the cause may pass: the same call, under the same idempotency key, may succeed later."""
@@ -336,12 +339,12 @@ class TokenError(AntonError):
     """The token endpoint's answer cannot be used: not a DPoP token, malformed, or bound to another key."""
 
 
-class PaginationError(AntonError):
-    """A list does not advance: the API repeated a cursor, or promised more without one.
+class SignerError(AntonError):
+    """The signer of a DPoP key failed, took too long or signed with another key; nothing was sent."""
 
-    Attributes:
-        cursor: where the list stopped; pass it as `cursor=` to resume.
-    """
+
+class PaginationError(AntonError):
+    """A list does not advance: the API gave a cursor again, or promised more without one; `.cursor` says where."""
 
     default_outcome: ClassVar[Outcome] = Outcome.REJECTED
 

@@ -1,7 +1,7 @@
 """Money on its way into a request.
 
 Amounts travel as decimal strings, never as floats. `amount()` is the one door: it takes what a caller may pass and
-gives an exact, finite `Amount`; `plain()` writes it in plain digits. Responses carry ordinary `Decimal`.
+gives an exact, finite `Amount`; `plain()` writes it in plain digits. Responses carry ordinary `Decimal`, always finite.
 
 Source: https://docs.antonpayments.com/api-reference/introduction
 """

@@ -30,17 +30,19 @@ class Page(Generic[T]):
     has_more: bool
     next_cursor: str | None
     _fetch: Callable[[str | None], Awaitable[Page[T]]] = field(repr=False, compare=False)
+    _cursor: str | None = field(default=None, repr=False, compare=False)
 
     async def next_page(self) -> Page[T] | None:
         """Fetch the page after this one; None when this is the last.
 
         Raises:
-            PaginationError: the API promises more without saying where.
+            PaginationError: the API promises more without saying where; `.cursor` is the one of this page.
         """
         if not self.has_more:
             return None
         if self.next_cursor is None:
-            raise PaginationError("The API promises more items but gave no cursor to reach them.")
+            message = "The API promises more items but gave no cursor to reach them."
+            raise PaginationError(message, cursor=self._cursor)
         return await self._fetch(self.next_cursor)
 
 
@@ -49,7 +51,7 @@ class Pager(Generic[T]):
 
     `await pager` gives the first page; `async for item in pager` gives every item of every page; `pager.pages()` gives
     the pages. Each use starts anew, and two uses do not disturb each other. An item created while a list is read may
-    appear on two pages.
+    appear on two pages. An error that ends a list says in `.cursor` where: pass that as `cursor=` to go on.
     """
 
     def __init__(self, fetch: Callable[[str | None], Awaitable[Page[T]]], cursor: str | None = None) -> None:
@@ -68,13 +70,13 @@ class Pager(Generic[T]):
         """Yield page after page.
 
         Raises:
-            PaginationError: the API repeats a cursor, so the list would never end; `.cursor` says where it stopped.
+            PaginationError: the API gives a cursor again, so the list would never end; `.cursor` says where it stopped.
         """
-        cursor = self._cursor
-        page: Page[T] | None = await self._fetch(cursor)
+        seen: set[str | None] = {self._cursor}
+        page: Page[T] | None = await self._fetch(self._cursor)
         while page is not None:
             yield page
-            if page.has_more and page.next_cursor == cursor and cursor is not None:
-                raise PaginationError("The API repeated a cursor: the list does not advance.", cursor=cursor)
-            cursor = page.next_cursor
+            if page.has_more and page.next_cursor is not None and page.next_cursor in seen:
+                raise PaginationError("The API gave a cursor again: the list goes in circles.", cursor=page.next_cursor)
+            seen.add(page.next_cursor)
             page = await page.next_page()

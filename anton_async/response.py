@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 
 T_co = TypeVar("T_co", covariant=True)
@@ -32,7 +32,7 @@ class ApiResponse(Generic[T_co]):
     idempotency_key: str | None
     idempotent_replayed: bool
     attempts: int
-    body: bytes
+    body: bytes = field(repr=False)
 
     def with_data(self, data: T) -> ApiResponse[T]:
         """Return the same answer around other data."""

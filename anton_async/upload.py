@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections.abc import Coroutine
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeAlias, cast
 
@@ -31,6 +32,8 @@ async def read_file(upload: Upload, file: FileInput, file_name: str | None) -> t
 
 
 def _name(upload: Upload, file: FileInput, given: str | None) -> str:
+    if given is not None and not isinstance(given, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        raise RequestValidationError(f"must be text, not {type(given).__name__}", field="file_name")
     known: object = os.fspath(file) if isinstance(file, str | os.PathLike) else getattr(file, "name", None)
     name = given if given is not None else PurePath(known).name if isinstance(known, str) else None
     if name is None:
@@ -76,13 +79,29 @@ def _read_path(path: Path, upload: Upload) -> bytes:
 def _read_stream(stream: object, upload: Upload) -> bytes:
     if not hasattr(stream, "read") or isinstance(stream, io.TextIOBase):
         kind = type(stream).__name__
-        raise RequestValidationError(f"must be a path, bytes or a file opened in binary mode, not {kind}", field="file")
+        raise RequestValidationError(
+            f"must be a path, bytes or a file opened in binary mode, not {kind}", field=upload.field
+        )
+    pieces: list[bytes] = []
+    left = upload.max_bytes + 1
     try:
-        content: object = cast("BinaryIO", stream).read(upload.max_bytes + 1)
+        # A pipe gives less than it was asked for long before its end.
+        while left > 0 and (piece := _piece(stream, left)):
+            pieces.append(piece)
+            left -= len(piece)
     except (OSError, ValueError) as error:
-        content, reason = None, getattr(error, "strerror", None) or "it is closed"
-    else:
+        reason = getattr(error, "strerror", None) or "it is closed"
+    except TypeError:
         reason = "it gives no bytes"
-    if isinstance(content, bytes):
-        return content
+    else:
+        return b"".join(pieces)
     raise RequestValidationError(f"cannot be read: {reason}", field=upload.field)
+
+
+def _piece(stream: object, size: int) -> bytes:
+    piece = cast("object", cast("BinaryIO", stream).read(size))
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, Coroutine):
+        piece.close()
+    raise TypeError

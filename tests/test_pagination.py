@@ -1,10 +1,25 @@
 from __future__ import annotations
 
+import asyncio
+import pickle
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from anton_async import AntonClient, PaginationError, RequestValidationError, ResponseDecodeError
+from anton_async import (
+    AntonClient,
+    BadRequestError,
+    ConfigurationError,
+    PaginationError,
+    RequestValidationError,
+    ResponseDecodeError,
+    ServerError,
+)
+from anton_async.models import Payout
+from anton_async.pagination import Pager
+from tests.conftest import ClientMaker
+from tests.support.clock import SteppedClock
 from tests.support.examples import PAYOUT
 from tests.support.raw_server import RawServer, Reply, answer, failure
 
@@ -17,6 +32,11 @@ def page(*ids: str, cursor: str | None = None, **extra: object) -> Reply:
 def cursors(server: RawServer) -> list[str | None]:
     queries = [parse_qs(request.target.partition("?")[2]) for request in server.requests]
     return [query.get("cursor", [None])[0] for query in queries]
+
+
+async def read(pager: Pager[Payout], seen: list[str]) -> None:
+    async for payout in pager:
+        seen.append(payout.id)  # noqa: PERF401 - what came before an error counts
 
 
 async def test_awaiting_gives_the_first_page_and_its_neighbour(anton: AntonClient, server: RawServer) -> None:
@@ -58,12 +78,35 @@ async def test_a_repeated_cursor_ends_the_list_with_an_error(anton: AntonClient,
     assert (seen, caught.value.cursor) == (["pay_a", "pay_b"], "c1")
 
 
-@pytest.mark.fault("J02")
-async def test_more_without_a_cursor_is_an_error(anton: AntonClient, server: RawServer) -> None:
-    server.script(answer(200, {"data": [], "has_more": True}))
+@pytest.mark.fault("J01")
+async def test_a_cursor_that_comes_again_later_ends_the_list_too(anton: AntonClient, server: RawServer) -> None:
+    server.script(page("a", cursor="c1"), page("b", cursor="c2"), page("c", cursor="c1"))
+    seen: list[str] = []
+
+    with pytest.raises(PaginationError) as caught:
+        await read(anton.payouts.list(), seen)
+
+    assert (seen, caught.value.cursor) == (["pay_a", "pay_b", "pay_c"], "c1")
+
+
+@pytest.mark.fault("J01")
+async def test_a_list_that_leads_back_to_where_it_was_resumed_ends(anton: AntonClient, server: RawServer) -> None:
+    server.script(page("b", cursor="c2"), page("c", cursor="c1"))
 
     with pytest.raises(PaginationError):
+        [payout async for payout in anton.payouts.list(cursor="c1")]
+
+    assert cursors(server) == ["c1", "c2"]
+
+
+@pytest.mark.fault("J02")
+async def test_more_without_a_cursor_is_an_error(anton: AntonClient, server: RawServer) -> None:
+    server.script(page("a", cursor="c1"), answer(200, {"data": [], "has_more": True}))
+
+    with pytest.raises(PaginationError) as caught:
         [payout async for payout in anton.payouts.list()]
+
+    assert caught.value.cursor == "c1"
 
 
 @pytest.mark.fault("J02")
@@ -101,6 +144,51 @@ async def test_a_failing_page_is_asked_for_again(anton: AntonClient, server: Raw
     assert cursors(server) == [None, "c1", "c1"]
 
 
+@pytest.mark.fault("J06")
+async def test_a_list_that_failed_goes_on_from_the_cursor_of_the_error(
+    make_client: ClientMaker, server: RawServer
+) -> None:
+    server.script(page("a", cursor="c1"), page("b", cursor="c2"), failure(500, "x"), page("c"))
+    seen: list[str] = []
+
+    async with make_client(max_retries=0) as anton:
+        with pytest.raises(ServerError) as caught:
+            await read(anton.payouts.list(), seen)
+        seen += [payout.id async for payout in anton.payouts.list(cursor=caught.value.cursor)]
+
+    assert (seen, caught.value.cursor) == (["pay_a", "pay_b", "pay_c"], "c2")
+    assert pickle.loads(pickle.dumps(caught.value)).cursor == "c2"  # noqa: S301 - our own bytes
+
+
+@pytest.mark.fault("J07")
+async def test_a_cursor_that_is_refused_is_told_and_what_was_read_is_kept(
+    anton: AntonClient, server: RawServer
+) -> None:
+    server.script(page("a", cursor="c1"), failure(400, "invalid_cursor"))
+    seen: list[str] = []
+
+    with pytest.raises(BadRequestError) as caught:
+        await read(anton.payouts.list(), seen)
+
+    assert (seen, caught.value.code, caught.value.cursor) == (["pay_a"], "invalid_cursor", "c1")
+
+
+@pytest.mark.fault("J09")
+async def test_an_item_on_two_pages_is_given_twice(anton: AntonClient, server: RawServer) -> None:
+    server.script(page("a", "b", cursor="c1"), page("b", "c"))
+
+    assert [payout.id async for payout in anton.payouts.list()] == ["pay_a", "pay_b", "pay_b", "pay_c"]
+
+
+@pytest.mark.fault("J10")
+@pytest.mark.parametrize("limit", [0, -1, True, "10", 1.0, 10**30])
+async def test_a_limit_that_is_none_is_refused(anton: AntonClient, server: RawServer, limit: Any) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        await anton.transactions.list(limit=limit)
+
+    assert (caught.value.field, server.requests) == ("limit", [])
+
+
 @pytest.mark.fault("J08", "J02")
 @pytest.mark.parametrize("body", [{"data": {}}, {"data": None}, {}, {"data": [], "has_more": "false"}, []])
 async def test_a_page_that_is_none_is_a_decode_error(anton: AntonClient, server: RawServer, body: object) -> None:
@@ -120,6 +208,46 @@ async def test_two_readers_do_not_disturb_each_other_and_one_may_stop(anton: Ant
     rest = [payout.id async for payout in pager]
 
     assert rest == ["pay_a", "pay_b", "pay_c"]
+
+
+@pytest.mark.fault("J11")
+async def test_a_list_is_not_read_on_after_the_client_was_closed(make_client: ClientMaker, server: RawServer) -> None:
+    server.script(page("a", cursor="c1"), page("b"))
+
+    async with make_client() as anton:
+        items = aiter(anton.payouts.list())
+        await anext(items)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await anext(items)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.fault("J11")
+async def test_a_list_that_is_left_early_leaves_nothing_behind(anton: AntonClient, server: RawServer) -> None:
+    server.script(page("a", cursor="c1"), page("b"))
+
+    async for _ in anton.payouts.list():
+        break
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert [repr(task) for task in asyncio.all_tasks() if "generator" in repr(task)] == []
+    assert len(server.requests) == 1
+
+
+@pytest.mark.fault("J12")
+async def test_a_token_that_ends_between_two_pages_is_renewed_unseen(
+    anton: AntonClient, server: RawServer, clock: SteppedClock
+) -> None:
+    server.script(page("a", cursor="c1"), page("b"))
+
+    seen: list[str] = []
+    async for payout in anton.payouts.list():
+        seen.append(payout.id)
+        clock.step(30_000)
+
+    assert (seen, len(server.token_calls)) == (["pay_a", "pay_b"], 2)
 
 
 async def test_a_bad_argument_is_told_when_the_list_is_read(anton: AntonClient, server: RawServer) -> None:

@@ -1,25 +1,28 @@
 """The token stage: picks how a call is authorised, and decides whether a refusal is worth one more proof or token.
 
 Repeats for authentication are counted apart from retries: a nonce the server asked for, a token that had ended, a clock
-that was off.
+that was off. Where nonces turn out to be good for one request only, requests leave one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
+import msgspec
 from yarl import URL
 
 from anton_async.auth.authorization import Anonymous, Authorization, Bearer, DPoPBound, TokenCall
-from anton_async.auth.challenge import dpop_error
+from anton_async.auth.challenge import dpop_parameter
 from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
+from anton_async.auth.nonces import NonceTurns
 from anton_async.auth.proof import Prover
 from anton_async.auth.tokens import AccessToken, TokenSource, read_token
 from anton_async.clock import Clock
-from anton_async.errors import AuthenticationError, Outcome, ReadTimeoutError
-from anton_async.transport.decode import error_code, read_error
+from anton_async.errors import AuthenticationError, Outcome, ReadTimeoutError, printable
+from anton_async.transport.decode import error_code, read_error, request_id
 from anton_async.transport.wire import Wire, WireAnswer
 
 _MINT_TIMEOUT = 30.0  # seconds; every caller waits for the same mint, so it must not hang with one of them
@@ -29,11 +32,21 @@ _TOKEN_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-w
 
 @dataclass(slots=True)
 class Repeats:
-    """How many repeats one logical call still has, by reason."""
+    """How many repeats one logical call still has, by reason.
+
+    Attributes:
+        nonce: the server wanted another nonce than the newest.
+        overtaken: the same, but the newest had replaced ours while the request was on its way.
+        token: the token had ended.
+        clock: our clock was off.
+        nonce_asked: whether this call was refused for its nonce before.
+    """
 
     nonce: int = 3
+    overtaken: int = 8
     token: int = 1
     clock: int = 1
+    nonce_asked: bool = False
 
     def take(self, reason: str) -> bool:
         """Use up one repeat for `reason`, one of the field names; return whether there was one."""
@@ -89,23 +102,38 @@ class DPoPAuthenticator:
         self._wire = wire
         self._clock = clock
         self._prover = Prover(credentials.key, clock)
+        self._turns = NonceTurns(clock)
         self._tokens = TokenSource(self._fetch, clock)
 
     async def authorize(self) -> Authorization:
-        """Return a good token with our key."""
-        return DPoPBound(await self._tokens.get(), self._prover)
+        """Return a good token with our key, when a request may leave."""
+        while True:
+            token = await self._tokens.get()
+            if self._turns.open:
+                return DPoPBound(token, self._prover, self._turns)
+            await self._turns.wait()
 
     def wants_repeat(self, authorization: Authorization, answer: WireAnswer, repeats: Repeats) -> bool:
-        """Learn nonce and time from `answer`; after a 401, say whether a new proof or token may help."""
-        nonce_is_news = self._learn_nonce(authorization, answer)
-        if answer.status != 401 or not isinstance(authorization, DPoPBound):
+        """Learn nonce and time from `answer`; after a 401, say whether a new proof or token may help.
+
+        Raises:
+            AuthenticationError: the API takes no proofs of our key's algorithm.
+        """
+        before = self._prover.nonces.get(answer.url)
+        self._learn_nonce(answer)
+        if not isinstance(authorization, DPoPBound):
             return False
-        reason = dpop_error(answer.headers.getall("WWW-Authenticate", []))
-        if reason == "use_dpop_nonce":
-            return nonce_is_news and repeats.take("nonce")
+        self._turns.answered(authorization)
+        if answer.status != 401:
+            return False
+        reason = _dpop_error(answer)
         code = error_code(answer) or reason
-        if code == "invalid_dpop_proof" and self._learn_time(answer):
-            return repeats.take("clock")
+        if "use_dpop_nonce" in {reason, code}:
+            return self._nonce_may_help(authorization, answer, repeats, before)
+        if code == "invalid_dpop_proof":
+            self._check_algorithms(answer)
+            if self._learn_time(answer) or self._prover.offset != authorization.offset:
+                return repeats.take("clock")
         if code in {"invalid_token", "invalid_dpop_proof"}:
             self._tokens.invalidate(authorization.token)
             return repeats.take("token")
@@ -113,6 +141,7 @@ class DPoPAuthenticator:
 
     async def close(self) -> None:
         """Stop a renewal under way."""
+        self._turns.release()
         await self._tokens.close()
 
     async def _fetch(self) -> AccessToken:
@@ -131,35 +160,86 @@ class DPoPAuthenticator:
             answer = await self._wire.send(
                 "POST", self._token_url, headers=_TOKEN_HEADERS, body=_TOKEN_BODY, authorization=authorization
             )
+            before = self._prover.nonces.get(answer.url)
+            self._learn_nonce(answer)
             if answer.status == 200:
-                self._learn_nonce(authorization, answer)
                 return read_token(answer.body, now=sent_at, thumbprint=self._credentials.key.thumbprint)
-            if not self._token_call_again(authorization, answer, repeats):
+            if not self._token_call_again(authorization, answer, repeats, before):
                 raise self._refusal(answer)
 
-    def _token_call_again(self, authorization: TokenCall, answer: WireAnswer, repeats: Repeats) -> bool:
-        nonce_is_news = self._learn_nonce(authorization, answer)
-        match error_code(answer):
+    def _token_call_again(
+        self, authorization: TokenCall, answer: WireAnswer, repeats: Repeats, before: str | None
+    ) -> bool:
+        match error_code(answer) or _dpop_error(answer):
             case "use_dpop_nonce":
-                return nonce_is_news and repeats.take("nonce")
+                return self._nonce_may_help(authorization, answer, repeats, before)
             case "invalid_dpop_proof":
+                self._check_algorithms(answer)
                 return self._learn_time(answer) and repeats.take("clock")
             case _:
                 return False
 
+    def _nonce_may_help(
+        self, authorization: TokenCall | DPoPBound, answer: WireAnswer, repeats: Repeats, before: str | None
+    ) -> bool:
+        used, newest = authorization.nonce, self._prover.nonces.get(answer.url)
+        if newest is None or newest == used:
+            return False
+        if repeats.nonce_asked and used is not None:
+            self._turns.narrow()
+        repeats.nonce_asked = True
+        return repeats.take("nonce" if before == used else "overtaken")
+
+    def _check_algorithms(self, answer: WireAnswer) -> None:
+        offered = dpop_parameter(answer.headers.getall("WWW-Authenticate", []), "algs")
+        ours = self._credentials.key.algorithm
+        if offered is None or {ours, "Ed25519" if ours == "EdDSA" else ours} & set(offered.split()):
+            return
+        raise AuthenticationError(
+            f"The server takes DPoP proofs signed with {printable(offered, 100)}, but our key signs with {ours}",
+            status=answer.status,
+            code="invalid_dpop_proof",
+            request_id=request_id(answer),
+        )
+
     def _refusal(self, answer: WireAnswer) -> Exception:
         kind = AuthenticationError if 400 <= answer.status < 500 and answer.status not in {408, 429} else None
-        error = read_error("POST /oauth/token", answer, now=self._clock.time(), kind=kind)
+        redact = self._credentials.redact
+        error = read_error("POST /oauth/token", _redacted(answer, redact), now=self._clock.time(), kind=kind)
+        if error.request_id is not None:
+            error.request_id = redact(error.request_id)
         error.outcome = Outcome.NOT_SENT
         return error
 
-    def _learn_nonce(self, authorization: TokenCall | Authorization, answer: WireAnswer) -> bool:
-        used = authorization.nonce if isinstance(authorization, TokenCall | DPoPBound) else None
-        self._prover.learn_nonce(answer.url, answer.headers.getall("DPoP-Nonce", []))
-        return self._prover.nonce(answer.url) not in {None, used}
+    def _learn_nonce(self, answer: WireAnswer) -> None:
+        self._prover.nonces.learn(answer.url, answer.headers.getall("DPoP-Nonce", []))
 
     def _learn_time(self, answer: WireAnswer) -> bool:
         return self._prover.learn_time(answer.headers.getall("Date", []), answer.elapsed)
+
+
+def _dpop_error(answer: WireAnswer) -> str | None:
+    return dpop_parameter(answer.headers.getall("WWW-Authenticate", []), "error")
+
+
+def _redacted(answer: WireAnswer, redact: Callable[[str], str]) -> WireAnswer:
+    """Return `answer` with every text in its JSON body redacted, before anything is cut or escaped."""
+    try:
+        body: object = msgspec.json.decode(answer.body)
+        return replace(answer, body=msgspec.json.encode(_each_text(body, redact)))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return replace(answer, body=b"")
+
+
+def _each_text(value: object, redact: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_each_text(item, redact) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return {redact(name): _each_text(item, redact) for name, item in items}
+    return value
 
 
 ANONYMOUS = Anonymous()

@@ -53,7 +53,10 @@ OUR_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """One logical call: what every attempt of it sends, and how long and how often it may try."""
+    """One logical call: what every attempt of it sends, and how long and how often it may try.
+
+    `budgeted` says whether its retries are paid from the client's retry budget.
+    """
 
     operation: Operation[T]
     url: URL
@@ -62,6 +65,7 @@ class Call(Generic[T]):
     idempotency_key: str | None
     timeout: float
     max_retries: int
+    budgeted: bool = True
 
     @property
     def label(self) -> str:

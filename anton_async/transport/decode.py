@@ -3,26 +3,38 @@
 Success bodies are decoded by one cached msgspec decoder an operation; single objects are read bare and as `{"data":
 {...}}`, as the two published editions have them. Error bodies are read in every shape the API and its token endpoint
 have used.
+
+What is no plain JSON of the documented types is read by these rules, everywhere:
+
+    a key twice in an object        the last one counts; each has to be readable
+    money                           a text or a number that `Decimal` reads as one finite amount, exactly
+    NaN and infinities              a decode error, as text and as a bare word
+    timestamps                      RFC 3339; rounded to microseconds; a leap second (:60) is a decode error
+    unknown fields and enum values  ignored, and kept as text
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
+import msgspec.inspect
 
 from anton_async.errors import ApiError, ConfigurationError, ResponseDecodeError, api_error_class, printable
 from anton_async.operation import Operation
+from anton_async.transport.finite import compile_check, find_endless
 from anton_async.transport.retry_after import read_date, read_retry_after
 from anton_async.transport.wire import WireAnswer
 
 T = TypeVar("T")
 
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _AT = re.compile(r" - at `(?P<path>\$.*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 
 
 class PageBody(msgspec.Struct, Generic[T], frozen=True):
@@ -41,6 +53,12 @@ class _Enveloped(msgspec.Struct, Generic[T], frozen=True):
     data: T | msgspec.UnsetType = msgspec.UNSET
 
 
+class _EnvelopeAlone(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+    """For what takes any members: an object is an envelope only when it has none beside `data`."""
+
+    data: T | msgspec.UnsetType = msgspec.UNSET
+
+
 def read_data(operation: Operation[T], answer: WireAnswer) -> object:
     """Return the data of a success answer: an object, a list, a `PageBody` or None, as the operation's shape says.
 
@@ -50,10 +68,9 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
     try:
         return _reader(operation)(answer.body)
     except msgspec.ValidationError as error:
-        at = _AT.search(str(error))
         kind = getattr(operation.response, "__name__", str(operation.response))
-        problem = f"it does not fit {kind} at {at['path'] if at else '$'}"
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        problem = f"it does not fit {kind} at {_path(str(error))}"
+    except (msgspec.DecodeError, ArithmeticError, ValueError):
         problem = "it is not JSON"
     except RecursionError:
         problem = "it is nested too deeply"
@@ -62,6 +79,13 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
         status=answer.status,
         request_id=request_id(answer),
     )
+
+
+def _path(message: str) -> str:
+    """Return where msgspec found something wrong, or missing."""
+    at, missing = _AT.search(message), _MISSING.match(message)
+    path = at["path"] if at else "$"
+    return f"{path}.{missing['field']}" if missing else path
 
 
 def check_readable(operation: Operation[T]) -> None:
@@ -89,22 +113,62 @@ def _reader(operation: Operation[Any]) -> Callable[[bytes], object]:
     if operation.shape == "file":
         return bytes
     if operation.shape == "page":
-        return msgspec.json.Decoder(PageBody[kind]).decode
+        return _finite(kind, msgspec.json.Decoder(PageBody[kind]).decode, lambda page: page.data, "$.data")
     if operation.shape == "list":
         lists = msgspec.json.Decoder(_ListBody[kind])
-        return lambda body: lists.decode(body).data
-    bare = msgspec.json.Decoder(kind)
-    if operation.shape == "bare":
-        return bare.decode
-    enveloped = msgspec.json.Decoder(_Enveloped[kind])
+        return _finite(kind, lambda body: lists.decode(body).data, lambda items: items, "$.data")
+    decoder = msgspec.json.Decoder(kind)
+    read = decoder.decode if operation.shape == "bare" else _either(kind, decoder)
+    return _finite(kind, read, lambda found: (found,), "$")
 
-    def read_either(body: bytes) -> object:
-        if body[:1] != b"{":
+
+def _either(kind: Any, bare: msgspec.json.Decoder[Any]) -> Callable[[bytes], object]:
+    """Read an object bare or as `{"data": {...}}`; one that has a member `data` of its own is tried as both."""
+    envelope: Any = _Enveloped if _has_fields(kind) else _EnvelopeAlone
+    enveloped = msgspec.json.Decoder(envelope[kind])
+
+    def read(body: bytes) -> object:
+        if body.lstrip()[:1] != b"{":
             return bare.decode(body)
-        data = enveloped.decode(body).data
-        return bare.decode(body) if data is msgspec.UNSET else data
+        try:
+            data = enveloped.decode(body).data
+        except msgspec.ValidationError as error:
+            refusal = error
+        else:
+            return bare.decode(body) if data is msgspec.UNSET else data
+        if envelope is _Enveloped and len(_MEMBERS.decode(body)) == 1:
+            # Nothing but `data` is an envelope; read bare, an object of optional fields would come out empty.
+            raise refusal
+        try:
+            return bare.decode(body)
+        except msgspec.ValidationError:
+            # What is wrong inside the envelope says more than that the envelope is not the object.
+            raise refusal from None
 
-    return read_either
+    return read
+
+
+def _has_fields(kind: Any) -> bool:
+    return not isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.DictType | msgspec.inspect.AnyType)
+
+
+def _finite(
+    kind: Any, read: Callable[[bytes], Any], values: Callable[[Any], Sequence[object]], path: str
+) -> Callable[[bytes], object]:
+    """Return `read` with a check of the money in its `values`."""
+    all_finite = compile_check(kind)
+    if all_finite is None:
+        return read
+
+    def checked(body: bytes) -> object:
+        found = read(body)
+        items = values(found)
+        if not all_finite(items):
+            where = find_endless(items if path != "$" else items[0], path)
+            raise msgspec.ValidationError(f"Expected a finite amount - at `{where}`")
+        return found
+
+    return checked
 
 
 def request_id(answer: WireAnswer) -> str | None:

@@ -1,7 +1,8 @@
 """What aiohttp's exceptions mean for the request: not sent, or lost on the way.
 
-Decided from the exception's type: what fails while connecting was not sent, whatever fails later has an unknown
-outcome. Nothing of the exception's own text is repeated: aiohttp prints request headers there.
+Decided from the exception's type and from whether the request was handed a connection: what fails before that was not
+sent, whatever fails later has an unknown outcome. Nothing of the exception's own text is repeated: aiohttp prints
+request headers there.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ _PROXY = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 _CONNECT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
-def connect_fault(error: BaseException) -> TransportError:
-    """Return what it means when a request fails with `error` before its answer has begun."""
+def attempt_fault(error: BaseException, *, connected: bool, proxied: bool) -> TransportError:
+    """Return what it means when a request fails with `error` before its answer has begun.
+
+    Args:
+        error: what aiohttp raised.
+        connected: whether the request was handed a connection.
+        proxied: whether it goes through a proxy.
+    """
     if isinstance(error, _PROXY):
         return ProxyError("The proxy could not be reached or refused the connection")
     if isinstance(error, _TLS):
@@ -39,7 +46,13 @@ def connect_fault(error: BaseException) -> TransportError:
         number = getattr(error, "errno", None)
         reason = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
         return ConnectionError(f"No connection could be made{reason}")
-    return lost(error)
+    return lost(error) if connected else _never_connected(proxied=proxied)
+
+
+def _never_connected(*, proxied: bool) -> ConnectionError:
+    if proxied:
+        return ProxyError("The proxy did not answer as a proxy should")
+    return ConnectionError("No connection could be made: the server spoke before it was asked")
 
 
 def lost(error: BaseException) -> ResponseLostError:

@@ -3,40 +3,64 @@
 aiohttp keeps what arrives on an idle connection and takes it for the answer to the next request: a late answer, or a
 load balancer's "408", would become the answer to somebody's payout. `AntonClient` quietens the pool it sends with,
 also that of a session it was given.
+
+A quiet pool also tells when a request was handed a connection: what fails before that was not sent, whatever the
+exception's type says about it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
-from weakref import WeakSet
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
-
-_Connect: TypeAlias = Callable[..., Coroutine[Any, Any, Connection]]
+from aiohttp.tracing import Trace
 
 _quiet: WeakSet[aiohttp.BaseConnector] = WeakSet()
+_used: WeakSet[object] = WeakSet()
+_watched: WeakKeyDictionary[aiohttp.ClientRequest, Evidence] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Whether a request was handed a connection of a quiet pool, and so may have been sent."""
+
+    connected: bool = False
+
+
+def watch(request: aiohttp.ClientRequest, evidence: Evidence) -> None:
+    """Enter into `evidence` when `request` is handed a connection."""
+    _watched[request] = evidence
 
 
 def quieten(connector: aiohttp.BaseConnector) -> None:
     """Let `connector` drop idle connections with anything to read instead of handing them out."""
-    if connector.force_close or connector in _quiet:
+    if connector in _quiet:
         return
     _quiet.add(connector)
-    connect: _Connect = connector.connect
+    connect = connector.connect
 
-    async def connect_quietly(*arguments: Any, **options: Any) -> Connection:
+    async def connect_quietly(
+        req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
         while True:
-            connection = await connect(*arguments, **options)
+            connection = await connect(req, traces, timeout)
+            protocol = connection.protocol
             try:
                 await asyncio.sleep(0)  # lets the loop read what has arrived and was not seen yet
             except asyncio.CancelledError:
                 connection.close()
                 raise
-            if connection.protocol is not None and not connection.protocol.should_close:
+            fresh = protocol not in _used
+            if protocol is not None and not protocol.should_close and (fresh or protocol.is_connected()):
+                _used.add(protocol)
+                if (evidence := _watched.get(req)) is not None:
+                    evidence.connected = True
                 return connection
             connection.close()
+            if fresh:  # connecting again would meet the same
+                raise aiohttp.ClientConnectionError("The server spoke before it was asked")
 
     connector.connect = connect_quietly  # type: ignore[method-assign]

@@ -5,7 +5,8 @@
     unknown outcome     repeated for reads, and for mutations only under the same idempotency key
     everything else     raised
 
-The loop is tenacity's, one `AsyncRetrying` a call, built only after a first failure.
+The loop is tenacity's, one `AsyncRetrying` a call, built only after a first failure. What repeats because the API fails
+is paid from the client's retry budget; what waits for its turn (429, in flight) is not.
 
 Source: https://docs.antonpayments.com/api-reference/errors
 """
@@ -14,13 +15,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from anton_async.clock import Clock
-from anton_async.errors import AntonError, Outcome, RateLimitError, ResponseDecodeError
+from anton_async.errors import AntonError, ConflictError, Outcome, RateLimitError, ResponseDecodeError
 from anton_async.operation import RetryClass
+from anton_async.transport.budget import RetryBudget
 
 T = TypeVar("T")
 
@@ -53,8 +55,10 @@ async def with_retries(
     max_retries: int,
     remaining: Callable[[], float],
     clock: Clock,
+    budget: RetryBudget | None = None,
+    before_pause: Callable[[AntonError, float], None] | None = None,
 ) -> T:
-    """Run `attempt` until it succeeds, fails for good, or its retries or its time are spent.
+    """Run `attempt` until it succeeds, fails for good, or its retries, its time or the common budget are spent.
 
     Args:
         attempt: one attempt; raises an `AntonError` of its own each time.
@@ -62,13 +66,19 @@ async def with_retries(
         max_retries: how often it may be repeated.
         remaining: seconds until the call's deadline; a pause that would reach it is not begun.
         clock: where pauses are slept.
+        budget: what the calls of a client may spend on repeating together; None bounds nothing.
+        before_pause: told the error and the seconds of each pause.
     """
     try:
-        return await attempt()
+        at_once = await attempt()
     except AntonError as error:
         if max_retries == 0 or not worth_repeating(error, retry):
             raise
         first: list[AntonError] = [error]
+    else:
+        if budget is not None:
+            budget.succeeded(after_retry=False)
+        return at_once
 
     async def next_attempt() -> T:
         if first:
@@ -76,17 +86,32 @@ async def with_retries(
         return await attempt()
 
     def pause(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome is not None else None
-        return delay_before(state.attempt_number, error.retry_after if isinstance(error, AntonError) else None)
+        return delay_before(state.attempt_number, _error(state).retry_after)
 
     def spent(state: RetryCallState) -> bool:
-        return state.attempt_number > max_retries or state.upcoming_sleep >= remaining()
+        if state.attempt_number > max_retries or state.upcoming_sleep >= remaining():
+            return True
+        return budget is not None and _is_failure(_error(state)) and not budget.take()
 
     loop = AsyncRetrying(
         retry=retry_if_exception(lambda error: worth_repeating(error, retry)),
         wait=pause,
         stop=spent,
         sleep=clock.sleep,
+        before_sleep=None if before_pause is None else lambda state: before_pause(_error(state), state.upcoming_sleep),
         reraise=True,
     )
-    return await loop(next_attempt)
+    result: T = await loop(next_attempt)
+    if budget is not None:
+        budget.succeeded(after_retry=True)
+    return result
+
+
+def _is_failure(error: AntonError) -> bool:
+    """Return whether `error` says that the API fails, rather than that a call has to wait for its turn."""
+    return not isinstance(error, RateLimitError | ConflictError)
+
+
+def _error(state: RetryCallState) -> AntonError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return cast("AntonError", error)

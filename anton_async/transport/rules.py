@@ -49,10 +49,14 @@ def _problem(rule: Rule, given: Sequence[str]) -> tuple[str, str] | None:
 
 def _condition(rule: Rule) -> str:
     conditions = [
-        f"{field} is {wanted if isinstance(wanted, str) else ' or '.join(str(value) for value in wanted)}"
+        f"{field} is {wanted if isinstance(wanted, str) else ' or '.join(_text(value) for value in wanted)}"
         for field, wanted in rule.when
     ]
     return f" when {' and '.join(conditions)}" if conditions else ""
+
+
+def _text(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _met(found: object, wanted: tuple[str | bool, ...] | str) -> bool:

@@ -8,9 +8,8 @@ sent" again.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from yarl import URL
@@ -19,20 +18,25 @@ from anton_async.auth.authorization import Authorization
 from anton_async.clock import Clock
 from anton_async.config import RequestOptions, Settings
 from anton_async.errors import AntonError, ApiError, DeadlineExceededError, Outcome, RateLimitError, TransportError
+from anton_async.hooks import CallEvent, Hooks
+from anton_async.log import get_log
 from anton_async.operation import Operation
 from anton_async.response import ApiResponse
 from anton_async.transport.authentication import ANONYMOUS, Authenticator, Repeats
+from anton_async.transport.budget import RetryBudget
 from anton_async.transport.call import Call, freeze, join, prepare
 from anton_async.transport.decode import read_data, read_error, request_id
 from anton_async.transport.form import Form
+from anton_async.transport.idempotency import KeyLife
 from anton_async.transport.rate import RateGate
 from anton_async.transport.retry import with_retries
 from anton_async.transport.stream import Receive
+from anton_async.transport.unsettled import Unsettled, keep
 from anton_async.transport.wire import Wire, WireAnswer
 
 T = TypeVar("T")
 
-logger = logging.getLogger("anton_async.transport")
+logger = get_log("anton_async.transport")
 
 _SHARED_LIMIT = frozenset({None, "rate_limit_exceeded", "rate_limited"})
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
@@ -40,25 +44,53 @@ _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
 
 @dataclass(slots=True)
 class _Trail:
-    """What has happened to one call so far."""
+    """What has happened to one call so far; `began` and `ends` are monotonic."""
 
+    began: float
+    ends: float
     attempts: int = 0
     on_wire: bool = False
     maybe_executed: bool = False
-    last_error: str | None = None
+    key_life: KeyLife | None = None
+    last_error: AntonError | None = None
     repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is known when the call is given up now."""
+        return Outcome.UNKNOWN if self.on_wire or self.maybe_executed else Outcome.NOT_SENT
 
 
 class Transport:
-    """Sends calls for one client."""
+    """Sends calls for one client.
 
-    def __init__(self, settings: Settings, wire: Wire, authenticator: Authenticator, clock: Clock) -> None:
+    Args:
+        settings: the client's configuration.
+        wire: sends single requests.
+        authenticator: authorises them.
+        clock: time source.
+        hooks: who is told of each request.
+        client_id: who the client is.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        wire: Wire,
+        authenticator: Authenticator,
+        clock: Clock,
+        *,
+        hooks: Hooks,
+        client_id: str,
+    ) -> None:
         self.settings = settings
         self.clock = clock
+        self.owner = (client_id, str(settings.base_url))
         self._wire = wire
         self._authenticator = authenticator
-        self._gate = None if settings.rate_limit is None else RateGate(settings.rate_limit, clock)
-        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._hooks = hooks
+        self._gate = RateGate(settings.rate_limit, settings.concurrency, clock)
+        self._budget = None if settings.retry_budget is None else RetryBudget(settings.retry_budget, clock)
 
     def prepare(
         self,
@@ -76,39 +108,56 @@ class Transport:
     def restore(self, operation: Operation[T], options: RequestOptions, *, path: str, body: bytes | None) -> Call[T]:
         """Rebuild a call from bytes kept in a journal; they are sent exactly as they were.
 
+        Its retries are not paid from the retry budget: a job bounds them by its concurrency, and gains nothing from
+        leaving rows unknown.
+
         Args:
             operation: the endpoint.
             options: holds the idempotency key the bytes were first sent under.
             path: path below the base URL, percent-encoded.
             body: body bytes.
         """
-        return freeze(operation, self.settings, options, url=join(self.settings.base_url, path), body=body)
+        call = freeze(operation, self.settings, options, url=join(self.settings.base_url, path), body=body)
+        return replace(call, budgeted=False)
 
-    async def send(self, call: Call[T], receive: Receive | None = None) -> ApiResponse[Any]:
+    async def send(
+        self, call: Call[T], receive: Receive | None = None, *, key_life: KeyLife | None = None
+    ) -> ApiResponse[Any]:
         """Take `call` to the API and return its answer.
 
         Args:
             call: what to send.
             receive: takes the body of a success as it arrives; called anew for each attempt that brings one.
+            key_life: life of the key of a call that was sent before and may have been executed.
 
         Raises:
             AntonError: the call failed; `.outcome` tells whether it may have been executed.
         """
-        self._wire.require_session()
-        trail = _Trail()
-        ends = self.clock.monotonic() + call.timeout
+        now = self.clock.monotonic()
+        trail = _Trail(now, now + call.timeout, maybe_executed=key_life is not None, key_life=key_life)
         try:
+            self._wire.require_session()
             async with asyncio.timeout(call.timeout):
                 return await with_retries(
                     lambda: self._attempt(call, trail, receive),
                     retry=call.operation.retry,
                     max_retries=call.max_retries,
-                    remaining=lambda: ends - self.clock.monotonic(),
+                    remaining=lambda: self._remaining(trail),
                     clock=self.clock,
+                    budget=self._budget if call.budgeted else None,
+                    before_pause=lambda error, delay: self._hooks.retry(self._event(call, trail, error, delay=delay)),
                 )
         except TimeoutError:
             pass
-        raise self._deadline_error(call, trail)
+        except AntonError as failure:
+            self._complete(call, failure, trail)
+            raise
+        except asyncio.CancelledError as cancellation:
+            self._cancelled(call, cancellation, trail)
+            raise
+        error = self._deadline_error(call, trail)
+        self._complete(call, error, trail)
+        raise error from trail.last_error
 
     async def authorize(self) -> Authorization:
         """Return what would authorise a request now, fetching an access token where one is needed."""
@@ -117,45 +166,73 @@ class Transport:
 
     async def _attempt(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
-            async with self._slots:
-                answer = await self._exchange(call, call.url, trail, receive)
-                if answer.status == 404 and call.operation.earlier_path is not None:
-                    earlier = join(self.settings.base_url, call.operation.earlier_path)
-                    answer = await self._exchange(call, earlier, trail, receive)
-            return self._response(call, answer, trail)
+            answer = await self._exchange(call, call.url, trail, receive)
+            if answer.status == 404 and call.operation.earlier_path is not None:
+                self._answered(call, trail, answer)
+                earlier = join(self.settings.base_url, call.operation.earlier_path)
+                answer = await self._exchange(call, earlier, trail, receive)
+            response = self._response(call, answer, trail)
         except AntonError as error:
             self._judge(call, error, trail)
             raise
+        self._answered(call, trail, answer)
+        return response
 
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
         while True:
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
-            authorization = await self._authorization(call)
-            if self._gate is not None:
-                await self._gate.enter()
+            await self._authorization(call)
+            async with self._gate.admit(call.label):
                 authorization = await self._authorization(call)
-            trail.attempts += 1
-            trail.on_wire = True
-            answer = await self._wire.send(
-                call.operation.method,
-                url,
-                headers=call.headers,
-                body=call.body,
-                authorization=authorization,
-                receive=receive,
-            )
-            trail.on_wire = False
-            logger.debug(
-                "%s: %d, attempt %d, request %s", call.label, answer.status, trail.attempts, request_id(answer)
-            )
-            if self._gate is not None:
-                self._gate.observe(answer.headers)
+                self._leave(call, trail)
+                answer = await self._wire.send(
+                    call.operation.method,
+                    url,
+                    headers=call.headers,
+                    body=call.body,
+                    authorization=authorization,
+                    receive=receive,
+                )
+            self._gate.observe(call.label, answer.headers)
             if not self._authenticator.wants_repeat(authorization, answer, trail.repeats):
                 return answer
+            self._answered(call, trail, answer)
 
     async def _authorization(self, call: Call[T]) -> Authorization:
         return await self._authenticator.authorize() if call.operation.authenticated else ANONYMOUS
+
+    def _leave(self, call: Call[T], trail: _Trail) -> None:
+        """Note that a request leaves now, if there is still time for it."""
+        if self._remaining(trail) <= 0:
+            raise TimeoutError
+        trail.attempts += 1
+        trail.key_life = trail.key_life or KeyLife.begin(self.clock)
+        self._hooks.attempt(self._event(call, trail))
+        trail.on_wire = True
+
+    def _remaining(self, trail: _Trail) -> float:
+        """Return the seconds in which another request may leave: what may have been executed ends with its key."""
+        left = trail.ends - self.clock.monotonic()
+        if trail.maybe_executed and trail.key_life is not None:
+            return min(left, trail.key_life.left(self.clock))
+        return left
+
+    def _answered(self, call: Call[T], trail: _Trail, answer: WireAnswer) -> None:
+        """Tell of an answer that is no failure of the call."""
+        trail.on_wire = False
+        logger.debug("%s: %d, attempt %d, request %s", call.label, answer.status, trail.attempts, request_id(answer))
+        refused = None if 200 <= answer.status < 300 else Outcome.REJECTED
+        self._hooks.response(
+            CallEvent(
+                operation=call.operation.id,
+                attempt=trail.attempts,
+                elapsed=self.clock.monotonic() - trail.began,
+                outcome=Outcome.UNKNOWN if refused and trail.maybe_executed else refused,
+                status=answer.status,
+                request_id=request_id(answer),
+            )
+        )
 
     def _response(self, call: Call[T], answer: WireAnswer, trail: _Trail) -> ApiResponse[Any]:
         if not 200 <= answer.status < 300:
@@ -173,8 +250,8 @@ class Transport:
 
     def _api_error(self, call: Call[T], answer: WireAnswer) -> ApiError:
         error = read_error(call.label, answer, now=self.clock.time())
-        if isinstance(error, RateLimitError) and self._gate is not None and error.code in _SHARED_LIMIT:
-            self._gate.refused(error.retry_after)
+        if isinstance(error, RateLimitError) and error.code in _SHARED_LIMIT:
+            self._gate.refused(call.label, answer.headers, error.retry_after)
         in_flight = error.status == 409 and error.code == "idempotency_in_flight"
         redirected = 300 <= error.status < 400
         undocumented = error.status > 504
@@ -186,24 +263,70 @@ class Transport:
 
     def _judge(self, call: Call[T], error: AntonError, trail: _Trail) -> None:
         """Complete a failed attempt's error with what the whole call has been through."""
-        trail.on_wire = False
+        was_on_wire, trail.on_wire = trail.on_wire, False
+        self._complete(call, error, trail)
+        if error.outcome is Outcome.UNKNOWN:
+            trail.maybe_executed = True
+        if isinstance(error, TransportError):
+            error.message = f"{call.label} at {self.settings.base_url.origin()}: {error.message}"
+        trail.last_error = error
+        logger.debug("%s: attempt %d failed: %s", call.label, trail.attempts, type(error).__name__)
+        if was_on_wire:
+            self._hooks.response(self._event(call, trail, error))
+
+    def _complete(self, call: Call[T], error: AntonError, trail: _Trail) -> None:
         error.attempts = trail.attempts
         error.idempotency_key = call.idempotency_key
         conclusive = isinstance(error, ApiError) and error.settles_earlier_attempts
-        if error.outcome is Outcome.UNKNOWN:
-            trail.maybe_executed = True
-        elif trail.maybe_executed and not conclusive:
+        if trail.maybe_executed and not conclusive:
             error.outcome = Outcome.UNKNOWN
-        if isinstance(error, TransportError):
-            error.message = f"{call.label} at {self.settings.base_url.origin()}: {error.message}"
-        trail.last_error = f"{type(error).__name__}: {error.message}"
-        logger.debug("%s: attempt %d failed: %s", call.label, trail.attempts, type(error).__name__)
+        if error.outcome is Outcome.UNKNOWN:
+            self._keep(call, error, trail)
+
+    def _keep(self, call: Call[T], error: BaseException, trail: _Trail) -> None:
+        if call.idempotency_key is not None and trail.key_life is not None:
+            keep(error, Unsettled(call=call, life=trail.key_life, owner=self.owner))
+
+    def _cancelled(self, call: Call[T], cancellation: asyncio.CancelledError, trail: _Trail) -> None:
+        """Tell of a call that was cancelled while it may have been executed: its caller gets no error that says so."""
+        was_on_wire, outcome = trail.on_wire, trail.outcome
+        trail.on_wire = False
+        if was_on_wire:
+            self._hooks.response(self._event(call, trail, outcome=outcome))
+        if outcome is Outcome.UNKNOWN and call.idempotency_key is not None:
+            text = f"{call.label} was cancelled; the outcome is unknown; idempotency key {call.idempotency_key}"
+            logger.warning("%s", text)
+            cancellation.add_note(text)
+            self._keep(call, cancellation, trail)
 
     def _deadline_error(self, call: Call[T], trail: _Trail) -> DeadlineExceededError:
-        last = f"; the last attempt ended in {trail.last_error}" if trail.last_error else ""
-        return DeadlineExceededError(
-            f"{call.label}: not done within timeout={call.timeout:g} seconds and {trail.attempts} attempts{last}",
-            outcome=Outcome.UNKNOWN if trail.on_wire or trail.maybe_executed else Outcome.NOT_SENT,
-            idempotency_key=call.idempotency_key,
-            attempts=trail.attempts,
+        outcome, was_on_wire = trail.outcome, trail.on_wire
+        trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
+        if was_on_wire:
+            self._hooks.response(self._event(call, trail, outcome=outcome))
+        last = trail.last_error
+        if trail.maybe_executed and trail.key_life is not None and trail.key_life.left(self.clock) <= 0:
+            why = "not repeated, since the API may have forgotten the idempotency key"
+        else:
+            why = f"not done within timeout={call.timeout:g} seconds and {trail.attempts} attempts"
+        ended = f"; the last attempt ended in {type(last).__name__}: {last.message}" if last else ""
+        return DeadlineExceededError(f"{call.label}: {why}{ended}", outcome=outcome)
+
+    def _event(
+        self,
+        call: Call[T],
+        trail: _Trail,
+        error: AntonError | None = None,
+        *,
+        outcome: Outcome | None = None,
+        delay: float | None = None,
+    ) -> CallEvent:
+        return CallEvent(
+            operation=call.operation.id,
+            attempt=trail.attempts,
+            elapsed=self.clock.monotonic() - trail.began,
+            outcome=error.outcome if error else outcome,
+            status=getattr(error, "status", None),
+            request_id=error.request_id if error else None,
+            delay=delay,
         )

@@ -8,33 +8,43 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
-from anton_async.errors import RequestValidationError
+from anton_async.errors import RequestValidationError, printable
 from anton_async.money import Amount, amount, plain
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
-_AT = re.compile(r"(?P<problem>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+_AT = re.compile(r"(?P<problem>.*?)(?: - at (?P<key>`key` in )?`\$\.?(?P<path>.*)`)?", re.DOTALL)
 _FIELD_PROBLEMS = (
     (re.compile(r"Object missing required field `(.+)`"), "is required"),
-    (re.compile(r"Object contains unknown field `(.+)`"), "is not a field of this request"),
+    (re.compile(r"Object contains unknown field `(.+)`", re.DOTALL), "is not a field of this request"),
 )
 _VALUE_PROBLEMS = (
     (re.compile(r"Expected `str` matching regex '\^?(.+?)(?:\\\\Z|\$)?'"), r"must match \1"),
     (re.compile(r"Expected `str` of length <= (\d+)"), r"must have at most \1 characters"),
     (re.compile(r"Expected `str` of length >= (\d+)"), r"must have at least \1 characters"),
-    (re.compile(r"Expected `int` >= (-?\d+)"), r"must be \1 or more"),
-    (re.compile(r"Expected `int` <= (-?\d+)"), r"must be \1 or less"),
+    (re.compile(r"Expected `(?:array|object)` of length <= (\d+)"), r"must hold at most \1"),
+    (re.compile(r"Expected `(?:array|object)` of length >= (\d+)"), r"must hold at least \1"),
+    (re.compile(r"Expected `(?:int|float)` >= (\S+)"), r"must be \1 or more"),
+    (re.compile(r"Expected `(?:int|float)` <= (\S+)"), r"must be \1 or less"),
+    (re.compile(r"Expected `(?:int|float)` > (\S+)"), r"must be more than \1"),
+    (re.compile(r"Expected `(?:int|float)` < (\S+)"), r"must be less than \1"),
+    (re.compile(r"Expected `(?:int|float)` that's a multiple of (\S+)"), r"must be a multiple of \1"),
     (re.compile(r"Expected `datetime` with a timezone component"), "must be a datetime with a time zone"),
-    (re.compile(r"Expected `array`, got `(.+)`"), r"must be a list, not \1"),
-    (re.compile(r"Expected `(.+)`, got `(.+)`"), r"must be of type \1, not \2"),
+    (re.compile(r"Invalid RFC3339 .*"), "must be a datetime with a time zone, or its text as RFC 3339 has it"),
 )
+_WRONG_TYPE = re.compile(r"Expected `(.+)`, got `(.+)`")
+_TYPES = {"object": "mapping", "array": "list", "null": "None"}
+"""What JSON calls one thing and Python another."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF_A_PAIR = "holds half a surrogate pair, which is not text"
 
 
 def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
@@ -48,6 +58,7 @@ def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
         RequestValidationError: a value breaks a constraint; the error names the field, and does not repeat the value.
     """
     nullable = _nullable(kind)
+    given: dict[str, object] = {}
     try:
         given = {
             name: _plain_data(value)
@@ -57,6 +68,9 @@ def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
         return msgspec.convert(given, kind, dec_hook=_read_money)
     except msgspec.ValidationError as error:
         problem, field = _explain(kind, str(error))
+    except (ValueError, AttributeError) as error:
+        problem = _HALF_A_PAIR if isinstance(error, UnicodeEncodeError) else "is not what the API takes"
+        field = _indigestible(kind, given)
     except RecursionError:
         problem, field = "is nested too deeply", None
     raise RequestValidationError(problem, field=field)
@@ -71,8 +85,11 @@ def encode_json(struct: msgspec.Struct) -> bytes:
     try:
         return msgspec.json.encode(struct, enc_hook=_write_money)
     except UnicodeEncodeError:
-        field = next((name for name in struct.__struct_fields__ if _breaks_utf8(getattr(struct, name))), None)
-    raise RequestValidationError("holds half a surrogate pair, which is not text", field=field)
+        pass
+    names = zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True)
+    raise RequestValidationError(
+        _HALF_A_PAIR, field=_broken_text({name: getattr(struct, attribute) for name, attribute in names})
+    )
 
 
 def encode_any(body: Mapping[str, object]) -> bytes:
@@ -140,37 +157,79 @@ def _members(annotation: object) -> tuple[inspect.Type, ...]:
 
 
 def _explain(kind: type[msgspec.Struct], text: str) -> tuple[str, str | None]:
+    """Return what msgspec found wrong as a sentence without the value, and the field."""
     found = _AT.fullmatch(text)
     problem, path = (found["problem"], found["path"] or "") if found else (text, "")
+    if found and found["key"]:
+        return "must have keys of type str", path or None
     for pattern, message in _FIELD_PROBLEMS:
         if inner := pattern.fullmatch(problem):
-            return message, f"{path}.{inner[1]}".removeprefix(".")
+            return message, printable(f"{path}.{inner[1]}".removeprefix("."), 100)
+    return _mend(kind, problem, path), path or None
+
+
+def _mend(kind: type[msgspec.Struct], problem: str, path: str) -> str:
+    if problem.startswith("must "):
+        return problem
     if problem.startswith("Invalid enum value"):
-        return _allowed_values(kind, path), path
+        values = _allowed_values(inspect.type_info(kind), path.replace("[", ".[").split("."))
+        return "must be one of " + ", ".join(map(str, values)) if values else "is not one of the allowed values"
+    if wrong := _WRONG_TYPE.fullmatch(problem):
+        wanted, got = wrong.groups()
+        return f"must be {_type_name(wanted)}, not {_TYPES.get(got, got)}"
     for pattern, message in _VALUE_PROBLEMS:
         if inner := pattern.fullmatch(problem):
-            return inner.expand(message), path or None
-    return problem[:1].lower() + problem[1:], path or None
+            return inner.expand(message)
+    return "is not what the API takes"
 
 
-def _allowed_values(kind: type[msgspec.Struct], path: str) -> str:
-    name = path.partition("[")[0].partition(".")[0]
-    for item in msgspec.structs.fields(kind):
-        if item.encode_name == name:
-            for member in _members(item.type):
-                literal = member.item_type if isinstance(member, inspect.ListType) else member
-                if isinstance(literal, inspect.LiteralType):
-                    return "must be one of " + ", ".join(str(value) for value in literal.values)
-    return "is not one of the allowed values"
+def _type_name(wanted: str) -> str:
+    names = [_TYPES.get(name, name) for name in wanted.split(" | ")]
+    return "a list" if names == ["list"] else f"of type {' or '.join(names)}"
 
 
-def _breaks_utf8(value: object) -> bool:
-    if value is msgspec.UNSET:
-        return False
-    try:
-        msgspec.json.encode(value, enc_hook=_write_money)
-    except UnicodeEncodeError:
-        return True
+def _allowed_values(kind: inspect.Type, path: Sequence[str]) -> tuple[object, ...]:
+    """Return the values of the enum at `path`; none when there is no enum."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.UnionType):
+        return next((values for member in kind.types if (values := _allowed_values(member, path))), ())
+    if isinstance(kind, inspect.LiteralType):
+        return tuple(kind.values)
+    if isinstance(kind, inspect.CollectionType):
+        return _allowed_values(kind.item_type, path[1:])
+    if isinstance(kind, inspect.StructType):
+        fields = [field.type for field in kind.fields if path and field.encode_name == path[0]]
+        return _allowed_values(fields[0], path[1:]) if fields else ()
+    return ()
+
+
+def _indigestible(kind: type[msgspec.Struct], given: Mapping[str, object]) -> str | None:
+    """Return the field that msgspec fails on without telling which."""
+    for name, value in given.items():
+        try:
+            msgspec.convert({name: value}, kind, dec_hook=_read_money)
+        except msgspec.ValidationError:
+            continue
+        except (ValueError, AttributeError):
+            return name
+    return None
+
+
+def _broken_text(fields: Mapping[str, object]) -> str | None:
+    return next((printable(name, 100) for name, value in fields.items() if _breaks_utf8(name, value)), None)
+
+
+def _breaks_utf8(*values: object) -> bool:
+    for value in values:
+        if isinstance(value, msgspec.Struct):
+            inner: Sequence[object] = msgspec.structs.astuple(value)
+        elif isinstance(value, Mapping):
+            inner = [part for item in cast("Mapping[object, object]", value).items() for part in item]
+        else:
+            inner = cast("list[object]", value) if isinstance(value, list) else []
+        if (isinstance(value, str) and _SURROGATE.search(value)) or _breaks_utf8(*inner):
+            return True
     return False
 
 

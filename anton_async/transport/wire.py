@@ -4,8 +4,8 @@ The innermost aiohttp middleware signs, because aiohttp may send a GET, PUT or D
 sending would carry the same proof. It also translates aiohttp's exceptions, which ends that hidden resend (aiohttp
 repeats only what it recognises) and keeps request headers out of our errors.
 
-Whether a request may have been executed is decided here, from the exception's type: what fails while connecting was not
-sent, whatever fails later has an unknown outcome.
+Whether a request may have been executed is decided here, from evidence: what fails before the request was handed a
+connection was not sent, whatever fails later has an unknown outcome.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import ssl as tls
 import zlib
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from multidict import CIMultiDictProxy
@@ -26,12 +26,20 @@ from anton_async._version import __version__
 from anton_async.auth.authorization import Authorization
 from anton_async.clock import Clock
 from anton_async.config import Settings
-from anton_async.errors import ConfigurationError, ReadTimeoutError, ResponseLostError
-from anton_async.transport.faults import FAULTS, connect_fault, lost
-from anton_async.transport.quiet import quieten
+from anton_async.errors import (
+    AntonError,
+    ConfigurationError,
+    ConnectionError,
+    ReadTimeoutError,
+    ResponseLostError,
+)
+from anton_async.transport.faults import FAULTS, attempt_fault, lost
+from anton_async.transport.quiet import Evidence, quieten, watch
 from anton_async.transport.stream import BodyStream, Receive
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
+_NOT_THE_SESSIONS = ("Authorization", "Cookie")
+"""Headers that a session of the user's would add by itself."""
 _LARGE_BODY = 1 << 20
 """Bytes above which aiohttp wants a body as a file, so that writing it does not hold up the loop."""
 
@@ -43,7 +51,7 @@ class WireAnswer:
     url: URL
     status: int
     headers: CIMultiDictProxy[str]
-    body: bytes
+    body: bytes = field(repr=False)
     elapsed: float
 
 
@@ -54,6 +62,7 @@ class Wire:
         self._session: aiohttp.ClientSession | None = None
         self._ssl: tls.SSLContext | bool = True
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._under_way: set[asyncio.Timeout] = set()
         self._settings = settings
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(
@@ -64,16 +73,26 @@ class Wire:
         )
 
     def attach(self, session: aiohttp.ClientSession, ssl: tls.SSLContext | None) -> None:
-        """Send over `session` from now on, in this process and on the running event loop only."""
+        """Send over `session` from now on, in this process and on the running event loop only.
+
+        Raises:
+            ConfigurationError: the session was made on another event loop.
+        """
+        here = asyncio.get_running_loop()
+        if getattr(session, "_loop", here) is not here:  # its public property warns that it will go
+            raise ConfigurationError("The given session belongs to another event loop: make it on this one.")
         if session.connector is not None:
             quieten(session.connector)
         self._session = session
         self._ssl = ssl or True
-        self._home = (asyncio.get_running_loop(), os.getpid())
+        self._home = (here, os.getpid())
 
     def detach(self) -> None:
-        """Send nothing more."""
+        """Send nothing more, and end what is under way."""
         self._session = None
+        for scope in self._under_way:
+            if not scope.expired():
+                scope.reschedule(0)
 
     def require_session(self) -> aiohttp.ClientSession:
         """Return the session.
@@ -85,7 +104,8 @@ class Wire:
             raise ConfigurationError(
                 "The client is not open, or was closed: use it inside `async with AntonClient(...) as anton:`."
             )
-        if self._home != (asyncio.get_running_loop(), os.getpid()):
+        loop, process = self._home or (None, 0)
+        if process != os.getpid() or loop is not asyncio.get_running_loop():
             raise ConfigurationError(
                 "The client was opened on another event loop or before a fork: make one client per loop and process."
             )
@@ -117,38 +137,49 @@ class Wire:
             ResponseLostError: the request may have been executed, but no whole answer came back.
         """
         session = self.require_session()
+        attempt = _SignedAttempt(authorization, url)
+        # The wait for the headers is bounded here too: after a 1xx answer aiohttp's own read timeout is off.
+        scope = asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout)
         started = self._clock.monotonic()
-        response = await self._until_headers(
-            session.request(
-                method,
-                url,
-                headers={**_HEADERS, **headers},
-                data=io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body,
-                skip_auto_headers=("Content-Type",),
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=False,
-                timeout=self._timeout,
-                proxy=self._settings.proxy,
-                ssl=self._ssl,
-                middlewares=(_SignedAttempt(authorization, url),),
-            )
-        )
-        streamed = receive is not None and 200 <= response.status < 300
-        content = b"" if streamed else await self._receive(response)
-        if receive is not None and streamed:
-            await BodyStream.drain(response, receive)
-        elapsed = self._clock.monotonic() - started
-        return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
-
-    async def _until_headers(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """Bound the wait for the answer's headers: after a 1xx answer aiohttp's own read timeout is off."""
+        self._under_way.add(scope)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout):
-                return await request
+            async with scope:
+                response = await attempt.begin(
+                    session.request(
+                        method,
+                        url,
+                        headers={**_HEADERS, **headers},
+                        data=io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body,
+                        skip_auto_headers=("Content-Type",),
+                        allow_redirects=False,
+                        raise_for_status=False,
+                        auto_decompress=False,
+                        timeout=self._timeout,
+                        proxy=self._settings.proxy,
+                        ssl=self._ssl,
+                        middlewares=(attempt,),
+                    )
+                )
+                scope.reschedule(None if self._session is session else 0)
+                streamed = receive is not None and 200 <= response.status < 300
+                content = b"" if streamed else await self._receive(response)
+                if receive is not None and streamed:
+                    await BodyStream.drain(response, receive)
+            elapsed = self._clock.monotonic() - started
+            return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
         except TimeoutError:
-            pass
-        raise ReadTimeoutError("The answer did not begin in time")
+            if not scope.expired():
+                raise
+        finally:
+            self._under_way.discard(scope)
+        raise self._interrupted(attempt)
+
+    def _interrupted(self, attempt: _SignedAttempt) -> AntonError:
+        if self._session is None:
+            return attempt.failure("The client was closed while the request was under way")
+        if attempt.connected:
+            return ReadTimeoutError("The answer did not begin in time")
+        return ConnectionError("No connection could be made in time")
 
     async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
         try:
@@ -200,13 +231,50 @@ class _SignedAttempt:
     def __init__(self, authorization: Authorization, url: URL) -> None:
         self._authorization = authorization
         self._origin = url.origin()
+        self._evidence = Evidence()
+        self._proxied = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the request was handed a connection, and so may have been sent."""
+        return self._evidence.connected
+
+    def failure(self, problem: str) -> AntonError:
+        """Return the error for a `problem` on our own side, which a repetition would not mend."""
+        if not self.connected:
+            return ConfigurationError(problem)
+        error = ResponseLostError(problem)
+        error.is_retryable = False
+        return error
+
+    async def begin(self, response: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """Await `response`; what the hooks of a session of the user's raise becomes an error of ours."""
+        try:
+            return await response
+        except AntonError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a hook may raise anything, and the request may have left
+            fault = self._fault(error)
+        raise fault
 
     async def __call__(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != self._origin:
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
-        request.headers.update(self._authorization.headers(request.method, request.url))
+        watch(request, self._evidence)
+        self._proxied = request.proxy is not None
+        for name in _NOT_THE_SESSIONS:
+            request.headers.popall(name, None)
+        signed, method, url = self._authorization, request.method, request.url
+        request.headers.update(
+            await signed.remote_headers(method, url) if signed.remote else signed.headers(method, url)
+        )
         try:
             return await send(request)
         except FAULTS as error:
-            fault = connect_fault(error)
+            fault = self._fault(error)
         raise fault
+
+    def _fault(self, error: Exception) -> AntonError:
+        if isinstance(error, FAULTS):
+            return attempt_fault(error, connected=self.connected, proxied=self._proxied)
+        return self.failure(f"The aiohttp session failed with {type(error).__name__}, in a hook of its own perhaps")

@@ -32,6 +32,18 @@ BALANCE: dict[str, Any] = {
     "updated_at": "2026-09-01T08:00:00Z",
 }
 
+BATCH: dict[str, Any] = {
+    "id": "bat_01K5",
+    "merchant_id": "mer_01K5A",
+    "uploaded_by": "usr_01K5",
+    "status": "uploaded",
+    "file_name": "payouts.csv",
+    "file_format": "csv",
+    "file_size": 12,
+    "created_at": "2026-09-01T08:00:00Z",
+    "updated_at": "2026-09-01T08:00:00Z",
+}
+
 ORDER: Any = {
     "beneficiary_id": "ben_01K5B",
     "instrument_id": "ins_01K5C",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from anton_async import (
@@ -11,6 +12,7 @@ from anton_async import (
     BadRequestError,
     Outcome,
     ResponseDecodeError,
+    ResponseLostError,
     ServerError,
     UnprocessableEntityError,
 )
@@ -101,7 +103,7 @@ async def test_a_wrong_field_is_named(
 async def test_a_missing_field_is_named(anton: AntonClient, server: RawServer) -> None:
     server.script(answer(200, {"data": {name: value for name, value in BALANCE.items() if name != "total"}}))
 
-    with pytest.raises(ResponseDecodeError, match="Balance"):
+    with pytest.raises(ResponseDecodeError, match=r"it does not fit Balance at \$\.data\.total"):
         await anton.balances.retrieve("USD")
 
 
@@ -136,6 +138,112 @@ async def test_money_with_a_comma_is_a_decode_error(anton: AntonClient, server: 
     server.script(answer(200, {"data": {**BALANCE, "available": "10,10"}}))
 
     with pytest.raises(ResponseDecodeError, match="available"):
+        await anton.balances.retrieve("USD")
+
+
+@pytest.mark.fault("D05")
+@pytest.mark.parametrize("text", ["1e99999999999999999999", '"1e99999999999999999999"', '"0x1"', '""', "true", "[]"])
+async def test_what_is_no_amount_is_a_decode_error(anton: AntonClient, server: RawServer, text: str) -> None:
+    body = answer(200, {"data": {**BALANCE, "total": "@"}}).raw.partition(b"\r\n\r\n")[2]
+    server.script(raw(body.replace(b'"@"', text.encode())))
+
+    with pytest.raises(ResponseDecodeError, match="total"):
+        await anton.balances.retrieve("USD")
+
+
+@pytest.mark.fault("D03")
+async def test_of_a_key_that_comes_twice_the_last_one_counts(anton: AntonClient, server: RawServer) -> None:
+    balance = msgspec.json.encode(BALANCE).removesuffix(b"}") + b',"total":"99.00"}'
+    page = b'{"data":[' + msgspec.json.encode(PAYOUT) + b'],"data":[],"has_more":true,"has_more":false}'
+    failure = b'{"error":{"code":"old","message":"no"},"error":{"code":"x","code":"new","message":"no"}}'
+    server.script(raw(b'{"data":' + balance + b"}"), raw(page), raw(balance), raw(failure, 404))
+
+    assert (await anton.balances.retrieve("USD")).total == Decimal("99.00")
+    assert (await anton.payouts.list()).data == []
+    assert (await anton.request("GET", "/v1/x", response_type=dict))["total"] == "99.00"
+    with pytest.raises(ApiError) as caught:
+        await anton.balances.retrieve("USD")
+    assert caught.value.code == "new"
+
+
+class Note(msgspec.Struct):
+    id: str
+    data: dict[str, str] | None = None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"id": "n1", "data": {"a": "b"}}, {"data": {"id": "n1", "data": {"a": "b"}}, "meta": {}}],
+    ids=["bare", "enveloped"],
+)
+async def test_an_object_may_have_a_member_called_data(
+    anton: AntonClient, server: RawServer, body: dict[str, object]
+) -> None:
+    server.script(answer(200, body))
+
+    note = await anton.request("GET", "/v1/notes/n1", response_type=Note)
+
+    assert (note.id, note.data) == ("n1", {"a": "b"})
+
+
+@pytest.mark.parametrize("body", [{**BALANCE, "data": {"new": 1}}, {**BALANCE, "data": 1}, {**BALANCE, "data": None}])
+async def test_a_new_member_called_data_does_not_hide_the_object(
+    anton: AntonClient, server: RawServer, body: dict[str, object]
+) -> None:
+    server.script(answer(200, body))
+
+    assert (await anton.balances.retrieve("USD")).currency == "USD"
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ({"data": {"a": 1}}, {"a": 1}),
+        ({"a": 1}, {"a": 1}),
+        ({"id": "e", "data": {"a": 1}}, {"id": "e", "data": {"a": 1}}),
+        ({"data": [1], "has_more": False}, {"data": [1], "has_more": False}),
+    ],
+)
+async def test_of_an_object_of_any_members_nothing_is_lost(
+    anton: AntonClient, server: RawServer, body: object, wanted: object
+) -> None:
+    server.script(answer(200, body))
+
+    assert await anton.request("GET", "/v1/x", response_type=dict) == wanted
+
+
+@pytest.mark.fault("D01")
+async def test_white_space_around_a_body_is_nothing(anton: AntonClient, server: RawServer) -> None:
+    server.script(raw(b"\r\n " + msgspec.json.encode({"data": BALANCE}) + b"\n"))
+
+    assert (await anton.balances.retrieve("USD")).currency == "USD"
+
+
+@pytest.mark.fault("D02")
+async def test_a_text_larger_than_the_cap_is_not_read(make_client: ClientMaker, server: RawServer) -> None:
+    server.script(raw(b'{"data":{"id":"' + b"x" * 2_000_000 + b'"}}'))
+
+    async with make_client(max_retries=0, max_response_bytes=1_000_000) as anton:
+        with pytest.raises(ResponseLostError, match="max_response_bytes"):
+            await anton.balances.retrieve("USD")
+
+
+@pytest.mark.fault("D06")
+@pytest.mark.parametrize(
+    "moment", ["2026-09-01T08:00:60Z", "2026-09-01 08:00", "yesterday", "", "2026-13-01T00:00:00Z"]
+)
+async def test_a_timestamp_that_is_none_is_a_decode_error(anton: AntonClient, server: RawServer, moment: str) -> None:
+    server.script(answer(200, {"data": {**BALANCE, "updated_at": moment}}))
+
+    with pytest.raises(ResponseDecodeError, match="updated_at"):
+        await anton.balances.retrieve("USD")
+
+
+@pytest.mark.fault("D06")
+async def test_a_timestamp_without_a_zone_is_a_decode_error(anton: AntonClient, server: RawServer) -> None:
+    server.script(answer(200, {"data": {**BALANCE, "updated_at": "2026-09-01T08:00:00"}}))
+
+    with pytest.raises(ResponseDecodeError, match="updated_at"):
         await anton.balances.retrieve("USD")
 
 
@@ -199,6 +307,20 @@ async def test_an_error_without_json_keeps_its_status(
     assert (caught.value.status, caught.value.code) == (502, None)
 
 
+@pytest.mark.fault("D07")
+@pytest.mark.parametrize("details", [{"field": "a"}, [{"field": "a", "message": "b"}], [], "text", 7, None])
+async def test_details_are_kept_when_they_are_a_list_or_an_object(
+    anton: AntonClient, server: RawServer, details: object
+) -> None:
+    server.script(answer(400, {"error": {"code": "x", "message": "no", "details": details}}))
+
+    with pytest.raises(BadRequestError) as caught:
+        await anton.payouts.create(**ORDER)
+
+    assert caught.value.details == (details if isinstance(details, list | dict) else None)
+
+
+@pytest.mark.fault("D07")
 async def test_field_problems_are_kept(anton: AntonClient, server: RawServer) -> None:
     details = [{"field": "dest_currency", "message": "is required"}]
     server.script(answer(422, {"error": {"code": "validation_error", "message": "no", "details": details}}))
@@ -207,6 +329,7 @@ async def test_field_problems_are_kept(anton: AntonClient, server: RawServer) ->
         await anton.payouts.create(**ORDER)
 
     assert caught.value.details == details
+    assert caught.value.field_errors == {"dest_currency": ["is required"]}
 
 
 @pytest.mark.fault("D08")
@@ -219,6 +342,7 @@ async def test_an_unknown_status_has_a_base_class(make_client: ClientMaker, serv
             await anton.payouts.create(**ORDER)
 
     assert type(caught.value) is (ServerError if status >= 500 else ApiError)
+    assert caught.value.outcome is (Outcome.UNKNOWN if status >= 500 else Outcome.REJECTED)
 
 
 @pytest.mark.fault("D09")
@@ -230,6 +354,19 @@ async def test_a_request_id_that_is_none_is_not_carried(anton: AntonClient, serv
         await anton.balances.retrieve("USD")
 
     assert caught.value.request_id is None
+
+
+@pytest.mark.fault("D09")
+async def test_a_missing_request_id_is_none_and_one_with_control_characters_is_not_carried(
+    anton: AntonClient, server: RawServer
+) -> None:
+    server.script(answer(404, {}), raw(b"{}", 404, "X-Request-ID: a\x1b[31m\r\n"))
+
+    for _ in range(2):
+        with pytest.raises(ApiError) as caught:
+            await anton.balances.retrieve("USD")
+        assert caught.value.request_id is None
+        assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.fault("D10")

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from anton_async import AntonClient, ConflictError, Outcome, RequestValidationError, UnprocessableEntityError
+from anton_async import (
+    AntonClient,
+    ConflictError,
+    Outcome,
+    RequestValidationError,
+    ServerError,
+    UnprocessableEntityError,
+)
 from tests.conftest import ClientMaker
 from tests.support.examples import BALANCE, ORDER, PAYOUT
 from tests.support.raw_server import LOST, RawServer, answer, failure
@@ -22,6 +29,18 @@ async def test_one_random_key_serves_all_attempts_and_is_told(anton: AntonClient
     keys = {request.headers["idempotency-key"] for request in server.requests}
     assert keys == {response.idempotency_key}
     assert response.attempts == 3
+
+
+@pytest.mark.fault("E01")
+async def test_the_random_key_is_told_by_the_error(make_client: ClientMaker, server: RawServer) -> None:
+    server.script(*[failure(503, "x")] * 3)
+
+    async with make_client(max_retries=2) as anton:
+        with pytest.raises(ServerError) as caught:
+            await anton.payouts.create(**ORDER)
+
+    assert {request.headers["idempotency-key"] for request in server.requests} == {caught.value.idempotency_key}
+    assert len(server.requests) == 3
 
 
 async def test_two_calls_have_two_keys(anton: AntonClient, server: RawServer) -> None:
@@ -89,7 +108,8 @@ async def test_a_request_still_in_flight_is_waited_for(anton: AntonClient, serve
     payout = await anton.payouts.create(**ORDER)
 
     assert payout.id == PAYOUT["id"]
-    assert len({request.headers["idempotency-key"] for request in server.requests}) == 1
+    assert len(server.requests) == 4
+    assert len({(request.headers["idempotency-key"], request.body) for request in server.requests}) == 1
 
 
 @pytest.mark.fault("E05")
@@ -117,8 +137,25 @@ async def test_a_conflict_is_raised_at_once_under_its_key(anton: AntonClient, se
 
 
 @pytest.mark.fault("E07")
-async def test_a_conflict_on_a_repeat_leaves_the_outcome_unknown(anton: AntonClient, server: RawServer) -> None:
-    server.script(LOST, failure(409, "idempotency_conflict"))
+@pytest.mark.parametrize("code", ["payout_on_hold", "duplicate_file", "a_newer_code"])
+async def test_another_conflict_on_the_first_send_is_raised_at_once(
+    anton: AntonClient, server: RawServer, code: str
+) -> None:
+    server.script(failure(409, code))
+
+    with pytest.raises(ConflictError) as caught:
+        await anton.payouts.create(**ORDER)
+
+    assert (caught.value.outcome, caught.value.attempts) == (Outcome.REJECTED, 1)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.fault("E07")
+@pytest.mark.parametrize("code", ["idempotency_conflict", "payout_on_hold", "a_newer_code"])
+async def test_a_conflict_on_a_repeat_leaves_the_outcome_unknown(
+    anton: AntonClient, server: RawServer, code: str
+) -> None:
+    server.script(LOST, failure(409, code))
 
     with pytest.raises(ConflictError) as caught:
         await anton.payouts.create(**ORDER)

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from anton_async import AntonClient, ApiError, ConfigurationError, Outcome, RateLimitError, ServerError
+from anton_async import (
+    AntonClient,
+    ApiError,
+    ConfigurationError,
+    OAuthCredentials,
+    Outcome,
+    RateLimitError,
+    ServerError,
+)
 from anton_async.transport.retry import delay_before
 from anton_async.transport.retry_after import read_retry_after
 from tests.conftest import ClientMaker
@@ -186,11 +194,33 @@ def test_backoff_is_jittered_within_its_bounds() -> None:
         assert cap * 0.95 < max(draws[attempt]) <= cap
 
 
+@pytest.mark.fault("E14")
+async def test_pauses_are_jittered_from_the_first_and_never_beyond_their_cap(
+    server: RawServer, credentials: OAuthCredentials, clock: SteppedClock
+) -> None:
+    server.script(*[failure(503, "x")] * 300)
+
+    async with AntonClient(
+        credentials, base_url=server.base_url, clock=clock, timeout=100_000, retry_budget=None
+    ) as anton:
+        for _ in range(30):
+            with pytest.raises(ServerError):
+                await anton.balances.retrieve("USD", max_retries=9)
+
+    pauses = [clock.pauses[number::9] for number in range(9)]
+    assert all(0 <= pause <= min(20, 0.5 * 2**number) for number in range(9) for pause in pauses[number])
+    assert len(set(pauses[0])) == 30
+
+
 @pytest.mark.fault("E16")
-async def test_fifty_failing_calls_each_get_their_own_error(make_client: ClientMaker, server: RawServer) -> None:
+async def test_fifty_failing_calls_each_get_their_own_error(
+    server: RawServer, credentials: OAuthCredentials, clock: SteppedClock
+) -> None:
     server.script(*[failure(503, "x")] * 250)
 
-    async with make_client(timeout=100_000) as anton:
+    async with AntonClient(
+        credentials, base_url=server.base_url, clock=clock, timeout=100_000, retry_budget=None
+    ) as anton:
         calls = [anton.payouts.create(**ORDER, idempotency_key=f"k{number}") for number in range(50)]
         errors = await asyncio.gather(*calls, return_exceptions=True)
 

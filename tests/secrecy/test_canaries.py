@@ -1,0 +1,236 @@
+"""Nothing that the SDK lets out holds a secret, whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import hmac
+import time
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from anton_async import AntonClient, ApiKeyCredentials, OAuthCredentials, ResponseDecodeError
+from anton_async.webhooks.verifier import WebhookVerifier
+from tests.secrecy.canaries import (
+    PERSONAL,
+    SECRETS,
+    Overheard,
+    api_key,
+    found_in,
+    oauth,
+    overhearing,
+    told_by,
+    told_by_frames,
+)
+from tests.secrecy.failures import FAILURES, SILENT, Failure, pay, subscribe, token
+from tests.support.clock import SteppedClock
+from tests.support.raw_server import RawServer, Reply, answer, failure
+
+Maker = Callable[[], OAuthCredentials | ApiKeyCredentials]
+CASES: list[tuple[Failure, Maker]] = [
+    (failure, maker)
+    for failure in FAILURES
+    for maker in (oauth, api_key)
+    if maker is oauth or not failure.token_replies
+]
+
+
+def label(part: Failure | Maker) -> str:
+    return part.name if isinstance(part, Failure) else part.__name__
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[Overheard]:
+    async with overhearing() as overheard:
+        yield overheard
+
+
+async def failing(call: Callable[[], Awaitable[object]]) -> BaseException:
+    try:
+        await call()
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - any error is what is looked into
+        return error
+    pytest.fail("the call did not fail")
+
+
+async def run(failure: Failure, client: AntonClient, server: RawServer) -> BaseException:
+    server.script(*failure.replies)
+    server.token_replies.extend([*failure.token_replies, *[token()] * 4])
+    async with client as anton:
+        return await failing(lambda: failure.call(anton))
+
+
+def look_into(error: BaseException, heard: Overheard, server: RawServer) -> None:
+    """See that nothing of what was sent can be read from the error, its frames, or what was heard meanwhile."""
+    proofs = [seen.headers["dpop"] for seen in (*server.requests, *server.token_calls) if "dpop" in seen.headers]
+    for way, text in told_by(error):
+        assert found_in(text, proofs + PERSONAL) == [], f"{way} of {type(error).__name__}: {text}"
+    frames = told_by_frames(error)
+    assert found_in(frames, proofs) == [], frames
+    assert found_in(heard.text, proofs + PERSONAL) == [], [
+        line for line in heard.lines if found_in(line, proofs + PERSONAL)
+    ]
+
+
+@pytest.mark.fault("I02", "I03", "I04", "I05", "I11")
+@pytest.mark.parametrize(("failure", "credentials"), CASES, ids=label)
+async def test_no_failure_lets_a_secret_out(
+    server: RawServer,
+    clock: SteppedClock,
+    heard: Overheard,
+    failure: Failure,
+    credentials: Maker,
+) -> None:
+    client = AntonClient(
+        credentials(), base_url=server.base_url, clock=clock, max_retries=1, timeout=5.0, read_timeout=0.05
+    )
+
+    error = await run(failure, client, server)
+
+    look_into(error, heard, server)
+
+
+@pytest.mark.fault("I03")
+async def test_an_answer_that_holds_a_secret_does_not_show_it_in_the_frames(
+    server: RawServer, clock: SteppedClock, heard: Overheard
+) -> None:
+    client = AntonClient(oauth(), base_url=server.base_url, clock=clock, max_retries=0)
+    reply = answer(201, {"data": {"id": "wh_1", "secret": SECRETS["webhook secret"]}})
+
+    error = await run(Failure("webhook", subscribe, [reply]), client, server)
+
+    assert isinstance(error, ResponseDecodeError)
+    look_into(error, heard, server)
+
+
+@pytest.mark.fault("C21", "I02", "I03", "I09")
+@pytest.mark.parametrize("proxy", ["down", "garbage", "refusing"])
+async def test_no_failure_of_a_proxy_lets_its_password_out(
+    server: RawServer, clock: SteppedClock, heard: Overheard, proxy: str
+) -> None:
+    async with RawServer() as other:
+        if proxy == "down":
+            other.close()
+        host = f"user:{SECRETS['proxy password']}@127.0.0.1:{other.port}"
+        client = AntonClient(oauth(), base_url=server.base_url, proxy=f"http://{host}", clock=clock, max_retries=0)
+        other.script(*[failure(407, "x") if proxy == "refusing" else Reply(b"\0garbage\r\n\r\n", "close")] * 3)
+
+        error = await run(Failure("proxy", pay), client, server)
+
+    look_into(error, heard, server)
+    assert SECRETS["proxy password"] not in repr(client) + repr(client.settings)
+
+
+@pytest.mark.fault("I02", "I03")
+async def test_no_failure_to_connect_lets_a_secret_out(
+    server: RawServer, clock: SteppedClock, heard: Overheard
+) -> None:
+    server.close()
+
+    for base_url in (server.base_url, server.base_url.replace("http:", "https:"), "http://localhost:1"):
+        client = AntonClient(oauth(), base_url=base_url, clock=clock, max_retries=1)
+        look_into(await run(Failure("unreachable", pay), client, server), heard, server)
+
+
+@pytest.mark.fault("I02", "I03", "I05")
+async def test_a_cancelled_call_and_one_out_of_time_let_nothing_out(
+    server: RawServer, clock: SteppedClock, heard: Overheard
+) -> None:
+    hanging = AntonClient(oauth(), base_url=server.base_url, clock=clock, timeout=0.1)
+
+    look_into(await run(Failure("late", pay, [SILENT] * 3), hanging, server), heard, server)
+    other = AntonClient(oauth(), base_url=server.base_url, clock=clock)
+    look_into(await cancelled(other, server), heard, server)
+
+
+async def cancelled(client: AntonClient, server: RawServer) -> BaseException:
+    server.script(SILENT)
+    server.asked.clear()
+    async with client as anton:
+        task = asyncio.create_task(failing(lambda: pay(anton)), name="pay")
+        await server.asked.wait()
+        task.cancel()
+        return await task
+
+
+@pytest.mark.fault("G17", "I02", "I03")
+@pytest.mark.parametrize("spoilt", ["body", "timestamp", "signature", "payload"])
+async def test_a_refused_delivery_lets_nothing_out(heard: Overheard, server: RawServer, spoilt: str) -> None:
+    verifier = WebhookVerifier(SECRETS["webhook secret"])
+    body = f'{{"id": "{PERSONAL[0]}"}}'.encode()
+    stamp = str(int(time.time()) - (1000 if spoilt == "timestamp" else 0))
+    good = hmac.new(SECRETS["webhook secret"].encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    sent = {
+        "X-Webhook-Timestamp": stamp,
+        "X-Webhook-Signature": "v1=" + ("0" * 64 if spoilt == "signature" else good),
+    }
+
+    async def deliver() -> object:
+        return verifier.unwrap(body + b" " if spoilt == "body" else body, sent)
+
+    error = await failing(deliver)
+
+    for way, text in told_by(error):
+        assert found_in(text, [good, *PERSONAL]) == [], f"{way}: {text}"
+    assert found_in(told_by_frames(error), []) == []
+    assert found_in(f"{verifier!r} {verifier}", []) == []
+    assert heard.text is not None
+
+
+@pytest.mark.fault("I01", "I05")
+async def test_a_client_that_is_forgotten_lets_nothing_out(
+    server: RawServer, clock: SteppedClock, heard: Overheard
+) -> None:
+    server.token_replies.append(token())
+    client = AntonClient(oauth(), base_url=server.base_url, clock=clock)
+    await client.open()
+    await client.warm_up()
+
+    shown = f"{client!r} {client.settings!r} {client.transport!r} {vars(client)!r} {vars(client.transport)!r}"
+    del client
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert found_in(shown, []) == []
+    assert "Unclosed" in heard.text
+    assert found_in(heard.text, []) == []
+
+
+class LeakyError(Exception):
+    """What the search has to find something in."""
+
+
+def leak(authorization: str) -> None:
+    try:
+        int(authorization)
+    except ValueError:
+        raise LeakyError from None
+
+
+def test_the_search_finds_what_is_there() -> None:
+    with pytest.raises(LeakyError) as caught:
+        leak(f"DPoP {SECRETS['token']}")
+
+    assert any(found_in(text, []) == ["token"] for _, text in told_by(caught.value))
+    assert "token" in found_in(told_by_frames(caught.value), [])
+    assert found_in("prefix " + PERSONAL[0], PERSONAL) == [PERSONAL[0]]
+
+
+@pytest.mark.fault("I04", "I05")
+async def test_the_listening_hears_logs_warnings_and_tasks(anton: AntonClient, server: RawServer) -> None:
+    server.script(failure(404, "x"))
+
+    async with overhearing() as heard:
+        warnings.warn("a warning", stacklevel=1)
+        await failing(lambda: pay(anton))
+
+    for expected in (
+        "POST /v1/payouts: attempt 1 failed: NotFoundError",
+        "a warning",
+        "<Task pending",
+        "RawServer._connected",
+    ):
+        assert expected in heard.text
