@@ -1,13 +1,15 @@
 # `make help` lists what can be done. Everything installs what it needs into .venv; nothing else on the machine is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format codegen build clean
+.PHONY: help demo test test-all faults check format codegen build clean
 
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 UV := $(shell command -v uv 2>/dev/null)
 EXTRAS := .[cli,sandbox]
+VERSIONS := 3.11 3.12 3.13
+LOOPS := asyncio uvloop eager
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,6 +19,16 @@ demo: .venv/.runtime  ## pay examples/payroll.csv against the embedded sandbox; 
 
 test: .venv/.development  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-all: $(VERSIONS:%=.cache/python/%/.installed)  ## run the tests on every Python, with uvloop and with eager tasks too
+	@failed=; for version in $(VERSIONS); do for loop in $(LOOPS); do \
+		case $$version-$$loop in 3.11-eager) continue;; esac; \
+		echo "Python $$version, $$loop:"; \
+		ANTON_TEST_LOOP=$$loop .cache/python/$$version/bin/python -m pytest -q $(PYTEST_ARGS) || failed="$$failed $$version-$$loop"; \
+	done; done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+faults: .venv/.development  ## show which rows of the fault catalogue the tests cover
+	@$(BIN)/python -m tests.fault_report
 
 check: .venv/.development  ## lint, format, types, generated code, API document
 	$(BIN)/ruff check .
@@ -37,7 +49,7 @@ build: .venv/.development  ## build wheel and sdist into dist/
 	$(BIN)/python -m build
 
 clean:  ## remove what was built, installed and demonstrated
-	rm -rf .venv build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(UV)$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=..." >&2; exit 2; }
@@ -64,3 +76,21 @@ endif
 .venv/.development: pyproject.toml | .venv/bin/python
 	@$(call install,--editable '$(EXTRAS)' --group dev)
 	@touch $@ .venv/.runtime
+
+.cache/python/%/.installed: pyproject.toml
+	@mkdir -p .cache/python
+ifdef UV
+	@p=$$($(call find_python,$*)); $(call with_uv,venv --quiet --clear --python "$${p:-$*}" $(@D))
+	@$(call with_uv,pip install --quiet --python $(@D)/bin/python --editable '$(EXTRAS)' --group dev)
+else
+	@p=$$($(call find_python,$*)); \
+	test -n "$$p" || { echo "Python $* is needed: install it, or uv, which fetches it" >&2; exit 2; }; \
+	"$$p" -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '$(EXTRAS)' --group dev
+endif
+	@touch $@
+
+# pyenv's own python3.12 may refuse to run, though the version is there.
+find_python = for p in python$(1) "$$HOME"/.pyenv/versions/$(1).*/bin/python; do \
+	"$$p" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(1)")' 2>/dev/null && { echo "$$p"; break; }; done

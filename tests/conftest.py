@@ -1,14 +1,40 @@
-"""What all tests share: a clock that is stepped, credentials, a raw server, a client."""
+"""What all tests share: the loop they run on, a clock that is stepped, credentials, a raw server, a client."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
+from pytest_asyncio import is_async_test
 
 from anton_async import AntonClient, ApiKeyCredentials, DPoPKey, OAuthCredentials
+from tests.fault_catalogue import CATALOGUE
+from tests.fault_report import fault_ids
+from tests.support import loops
 from tests.support.clock import SteppedClock
 from tests.support.raw_server import RawServer
+
+
+def pytest_configure() -> None:
+    loops.chosen()
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, loops.LoopFactory]:
+    return loops.chosen()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if unknown := fault_ids(item) - set(CATALOGUE):
+            raise pytest.UsageError(f"{item.nodeid}: the fault catalogue has no row {', '.join(sorted(unknown))}")
+    if "asyncio" not in loops.chosen():
+        # What runs on no loop, or brings its own, is the same whichever is chosen.
+        config.hook.pytest_deselected(items=[item for item in items if not runs_on_the_chosen_loop(item)])
+        items[:] = [item for item in items if runs_on_the_chosen_loop(item)]
+
+
+def runs_on_the_chosen_loop(item: pytest.Item) -> bool:
+    return is_async_test(item) or "stateful" in item.path.parts
 
 
 @pytest.fixture
