@@ -1,4 +1,4 @@
-"""`python -m codegen`: compile the OpenAPI document into the package, or check that this was done."""
+"""`python -m codegen`: compile the OpenAPI document into the package, check that, or compare two documents."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codegen import diff
+from codegen.apipage import API
+from codegen.changes import compare_documents
 from codegen.errors import CodegenError
-from codegen.pipeline import PACKAGE, compile_document
+from codegen.pipeline import PACKAGE, compile_document, compile_foreign
 
 _OPENAPI = PACKAGE.parent / "openapi"
 _SPEC = _OPENAPI / "anton.yaml"
@@ -17,15 +19,22 @@ _OVERLAY = _OPENAPI / "overlay.yaml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the compiler; return 0, or 1 after a sentence on standard error or a diff on standard output."""
+    """Run the compiler.
+
+    Returns:
+        0; 1 after a sentence on standard error, a diff on standard output, or breaking changes between two documents;
+        2 where those cannot be read.
+    """
     options = _parser().parse_args(arguments)
-    # The project's overlay fits the project's document only.
-    overlay = options.overlay or (_OVERLAY if options.spec is None else None)
+    if options.command == "diff":
+        return _diff(options)
     try:
-        files = compile_document(options.spec or _SPEC, overlay)
+        files, left_out = _compile(options)
     except CodegenError as error:
         print(f"codegen: {error}", file=sys.stderr)
         return 1
+    if options.out != PACKAGE:
+        del files[API]
     if options.check:
         found = diff.compare(files, options.out)
         if not found:
@@ -35,9 +44,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     added, removed = diff.changed_operations(files, options.out)
     for name in diff.write(files, options.out):
-        print(f"{options.out.name}/{name}")
-    print(_next_steps(added, removed), end="")
+        print(diff.shown(options.out, name))
+    for line in left_out:
+        print(f"codegen: {line}", file=sys.stderr)
+    if not left_out:
+        print(_next_steps(added, removed), end="")
     return 0
+
+
+def _compile(options: argparse.Namespace) -> tuple[dict[str, str], list[str]]:
+    if options.spec is None:
+        return compile_document(_SPEC, options.overlay or _OVERLAY), []
+    if options.overlay is None:
+        # Nobody wrote an overlay, so nobody can mend what the compiler refuses: it goes on without.
+        return compile_foreign(options.spec)
+    return compile_document(options.spec, options.overlay), []
+
+
+def _diff(options: argparse.Namespace) -> int:
+    try:
+        text, breaks = compare_documents(options.old, options.new, options.overlay or _OVERLAY)
+    except CodegenError as error:
+        print(f"codegen: {error}", file=sys.stderr)
+        return 2
+    print(text, end="\n" if text else "")
+    return 1 if breaks else 0
 
 
 def _next_steps(added: Sequence[str], removed: Sequence[str]) -> str:
@@ -63,8 +94,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; print a diff and exit 1 when files differ")
     parser.add_argument("--spec", type=Path, metavar="FILE", help="another OpenAPI document, YAML or JSON")
-    parser.add_argument("--overlay", type=Path, metavar="FILE", help="the overlay for it; none when left out")
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        help="the overlay for it; without one, places come from tags and operation ids, and what cannot be compiled is "
+        "named and left out",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", default=PACKAGE, help="where models/ and resources/ go")
+    parser.set_defaults(command=None)
+    comparing = parser.add_subparsers(metavar="diff").add_parser(
+        "diff",
+        help="say what changed for a user between two documents; exit 1 when something breaks",
+        description="Say what changed for a user of the SDK between two documents, breaking changes first. "
+        "Exits 1 when something breaks, 0 when nothing does, 2 when a document cannot be read.",
+    )
+    comparing.add_argument("old", type=Path, metavar="OLD")
+    comparing.add_argument("new", type=Path, metavar="NEW")
+    comparing.add_argument("--overlay", type=Path, metavar="FILE", help="instead of openapi/overlay.yaml")
+    comparing.set_defaults(command="diff")
     return parser
 
 

@@ -23,6 +23,9 @@ _IN_METHODS = frozenset({"self", "options", "operations", "builtins"})
 OPTIONS = frozenset({"idempotency_key", "timeout", "max_retries", "headers"})
 """The keys of `RequestOptions`: no argument may have such a name."""
 
+TAKEN = _IN_METHODS | OPTIONS
+"""What no argument may be called."""
+
 _OURS = {AMOUNT: "MoneyInput", TIMESTAMP: "datetime"}
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 
@@ -70,7 +73,7 @@ def _file_arguments(endpoint: Endpoint) -> list[Argument]:
     if upload is None:
         return []
     extensions = " or ".join(f".{extension}" for extension, _ in upload.media_types)
-    size = f"A path, bytes or a binary file; at most {upload.max_bytes >> 20} MiB."
+    size = f"A path, bytes or a binary file; at most {text.size(upload.max_bytes)}."
     name = f"What the API shall call the file; ends in {extensions}. Needed where the file itself has no name."
     file = f"{text.sentence(upload.text)} {size}".strip()
     return [

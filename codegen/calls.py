@@ -14,10 +14,11 @@ from typing import Literal, TypeAlias, cast
 
 from codegen import names
 from codegen.document import Document, Node, child, operation_name, schema_name
-from codegen.errors import CodegenError, about
+from codegen.errors import CodegenError, Faults
 from codegen.files import Upload, is_file, read_upload
 
-Shape: TypeAlias = Literal["object", "list", "page", "bare", "none", "file"]
+Shape: TypeAlias = Literal["object", "list", "page", "bare", "array", "any", "none", "file"]
+"""As in the operation table, and: `array` is a JSON array of objects, `any` JSON of which nothing is known."""
 
 SUBJECT = "x-codegen-subject"
 """On a schema named here: what its enums are named after."""
@@ -29,7 +30,8 @@ _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _REMOVE = "or remove the operation in the overlay with `remove: true`."
-_OUR_HEADERS = frozenset({"idempotency-key", "dpop", "authorization"})
+OUR_HEADERS = frozenset({"idempotency-key", "dpop", "authorization"})
+"""What the SDK sends itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Call:
         query: name of the schema that holds the query parameters.
         body: name of the schema of the request body.
         upload: the file of a multipart request.
-        answer: name of the schema of the object, or of one item; None for the shapes `none` and `file`.
+        answer: name of the schema of the object, or of one item; None for the shapes `any`, `none` and `file`.
         accept: media types of a file.
         returns: description of the successful answer.
     """
@@ -63,19 +65,21 @@ class Call:
     returns: str
 
 
-def read_calls(document: Document) -> tuple[tuple[Call, ...], Document]:
+def read_calls(document: Document, faults: Faults) -> tuple[tuple[Call, ...], Document]:
     """Return every operation of the document, and the document with the schemas that got a name here."""
-    reader = _Reader(document)
+    reader = _Reader(document, lenient=faults.lenient)
     calls: list[Call] = []
     for path, method, node, item in document.operations():
-        with about(node):
+        with faults.of(str(node.get("operationId")), node):
             calls.append(reader.read(path, method, node, item))
     return tuple(calls), reader.extended()
 
 
 class _Reader:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, lenient: bool) -> None:
         self._document = document
+        self._lenient = lenient
+        self._taken = {*document.schemas, *(document.classes() if lenient else ())}
         self._named: dict[str, Node] = {}
 
     def extended(self) -> Document:
@@ -85,9 +89,7 @@ class _Reader:
     def read(self, path: str, method: str, node: Node, item: Node) -> Call:
         operation_id = operation_name(path, method, node)
         parameters = self._parameters(operation_id, node, item)
-        shape, answer, accept, returns = self._answer(operation_id, method, node)
-        if shape == "page":
-            _check_cursor(operation_id, parameters)
+        shape, answer, accept, returns = self._answer(operation_id, method, node, parameters)
         subject = answer or names.pascal(operation_id)
         body, body_required, upload = self._body(operation_id, node, subject)
         return Call(
@@ -119,7 +121,7 @@ class _Reader:
                 )
             if parameter["in"] == "cookie":
                 raise CodegenError(f"{where}: cookies are not supported. Remove it in the overlay with `remove: true`.")
-            if parameter["in"] == "header" and parameter["name"].lower() not in _OUR_HEADERS:
+            if parameter["in"] == "header" and parameter["name"].lower() not in OUR_HEADERS:
                 raise CodegenError(
                     f"{where}: header parameters are not supported, apart from those the SDK sends itself. "
                     "Remove it in the overlay with `remove: true`; callers can pass it in `headers`."
@@ -190,7 +192,9 @@ class _Reader:
         )
         return name, bool(body.get("required")), upload
 
-    def _answer(self, operation_id: str, method: str, node: Node) -> tuple[Shape, str | None, str, str]:
+    def _answer(
+        self, operation_id: str, method: str, node: Node, parameters: Sequence[Node]
+    ) -> tuple[Shape, str | None, str, str]:
         answers = {
             status: self._document.resolve(response)
             for status, response in child(node, "responses").items()
@@ -221,11 +225,23 @@ class _Reader:
         if schemas[0] is None:
             return "none", None, _JSON, returns
         shape, schema = self._shape(schemas[0])
+        if shape == "page" and not any(_is_cursor(parameter) for parameter in parameters):
+            if not self._lenient:
+                raise CodegenError(_no_cursor(operation_id))
+            shape, schema = "bare", schemas[0]
+        if self._lenient and not self._has_fields(schema):
+            return "any", None, _JSON, returns
         created = method == "post" and status == "201"
         return shape, self._answer_name(operation_id, schema, shape, created=created), _JSON, returns
 
+    def _has_fields(self, schema: Node) -> bool:
+        return "properties" in self._document.folded(schema)
+
     def _shape(self, schema: Node) -> tuple[Shape, Node]:
-        properties = child(self._document.folded(schema), "properties")
+        folded = self._document.folded(schema)
+        if folded.get("type") == "array":
+            return "array", child(folded, "items")
+        properties = child(folded, "properties")
         if "data" not in properties:
             # An edition that wraps it is read as well, since nothing in it is called `data`.
             return "object", schema
@@ -240,7 +256,7 @@ class _Reader:
         return "object", data
 
     def _answer_name(self, operation_id: str, schema: Node, shape: Shape, *, created: bool) -> str:
-        if "properties" not in self._document.folded(schema):
+        if not self._has_fields(schema):
             raise CodegenError(
                 f"{operation_id}: the answer must be an object with named properties, or a list of such objects. "
                 f"Describe its fields in the overlay, {_REMOVE}"
@@ -249,7 +265,13 @@ class _Reader:
             return name
         base = next((name for part in schema.get("allOf", []) if (name := schema_name(part))), None)
         noun = names.noun(operation_id)
-        default = f"Created{base}" if base and created else names.singular(noun) if shape in {"list", "page"} else noun
+        default = (
+            f"Created{base}"
+            if base and created
+            else names.singular(noun)
+            if shape in {"list", "page", "array"}
+            else noun
+        )
         if default in self._document.schemas:
             default = f"{names.pascal(operation_id)}Result"
         about = {"description": f"Answer of `{operation_id}`.", **({SUBJECT: base} if base else {})}
@@ -257,7 +279,9 @@ class _Reader:
 
     def _name(self, name: object, schema: Node, operation_id: str) -> str:
         chosen = names.type_name(name, operation_id)
-        if chosen in self._document.schemas or self._named.get(chosen, schema) != schema:
+        if self._lenient:
+            chosen = next(free for free in names.numbered(chosen) if self._is_free(free, schema))
+        elif not self._is_free(chosen, schema):
             raise CodegenError(
                 f"{operation_id}: its inline schema would be called `{chosen}`, which is taken. "
                 "Give it another name in the overlay: x-anton-type: SomeName."
@@ -265,15 +289,21 @@ class _Reader:
         self._named[chosen] = schema
         return chosen
 
+    def _is_free(self, name: str, schema: Node) -> bool:
+        return name not in self._taken and self._named.get(name, schema) == schema
 
-def _check_cursor(operation_id: str, parameters: Sequence[Node]) -> None:
-    if not any((parameter["in"], parameter["name"]) == ("query", "cursor") for parameter in parameters):
-        raise CodegenError(
-            f"{operation_id} answers a page (`data` and `has_more`) and takes no query parameter `cursor`, so that "
-            "nothing behind its first page could be read. Add the parameter in the overlay (to its `parameters`: "
-            "{name: cursor, in: query, schema: {type: string}}); or, where it always answers everything, remove "
-            "`has_more` and `next_cursor` from its answer there."
-        )
+
+def _is_cursor(parameter: Node) -> bool:
+    return (parameter["in"], parameter["name"]) == ("query", "cursor")
+
+
+def _no_cursor(operation_id: str) -> str:
+    return (
+        f"{operation_id} answers a page (`data` and `has_more`) and takes no query parameter `cursor`, so that "
+        "nothing behind its first page could be read. Add the parameter in the overlay (to its `parameters`: "
+        "{name: cursor, in: query, schema: {type: string}}); or, where it always answers everything, remove "
+        "`has_more` and `next_cursor` from its answer there."
+    )
 
 
 def _is_header(parameter: Node, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,12 +43,17 @@ def compare(files: Mapping[str, str], out: Path) -> str:
     return "".join(_diff(name, _read(out / name), wanted[name], out) for name in sorted(wanted))
 
 
+def shown(out: Path, name: str) -> str:
+    """Return a file below or beside `out` as people know it."""
+    return os.path.normpath(f"{out.name}/{name}")
+
+
 def _diff(name: str, present: str, wanted: str, out: Path) -> str:
     lines = difflib.unified_diff(
         present.splitlines(keepends=True),
         wanted.splitlines(keepends=True),
-        f"{out.name}/{name} (present)",
-        f"{out.name}/{name} (compiled)",
+        f"{shown(out, name)} (present)",
+        f"{shown(out, name)} (compiled)",
     )
     return "".join(lines)
 

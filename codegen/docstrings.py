@@ -27,6 +27,8 @@ _ERRORS = {
 _SHAPES = {
     "page": "A pager of `{}`: await it for the first page, or read every item with `async for`.",
     "list": "All of them, as a list of `{}`.",
+    "array": "All of them, as a list of `{}`.",
+    "any": "What the API answers, as plain Python values.",
     "none": "Nothing.",
     "file": "A download: await it for the content, `save()` it, or read it as a stream with `async with`.",
 }
@@ -56,7 +58,7 @@ def wait_docstring(endpoint: Endpoint, wait: Wait, identifier: str) -> str:
         f"Wait until `{wait.field}` is one of `{terminal}`{until}.",
         "Looks again and again, less and less often. Webhooks tell sooner and cost no requests.",
         _section("Args", [f"{identifier}: As in `{endpoint.method}`.", "timeout: Seconds to wait; more than 0."]),
-        _section("Returns", [f"The `{endpoint.response}` in its last state."]),
+        _section("Returns", [f"The `{endpoint.answer}` in its last state."]),
         _section(
             "Raises",
             [
@@ -85,9 +87,9 @@ def _options(endpoint: Endpoint) -> str:
 
 
 def _returns(endpoint: Endpoint) -> str:
-    form = _SHAPES.get(endpoint.call.shape, "{}").format(endpoint.response)
+    form = _SHAPES.get(endpoint.call.shape, "{}").format(endpoint.answer)
     if endpoint.call.shape in {"object", "bare"}:
-        return f"`{endpoint.response}`: {text.sentence(endpoint.call.returns)}".removesuffix(": ")
+        return f"`{endpoint.answer}`: {text.sentence(endpoint.call.returns)}".removesuffix(": ")
     return form
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from codegen import names
 from codegen.errors import CodegenError, about
 
 Node: TypeAlias = dict[str, Any]
@@ -49,6 +50,11 @@ class Document:
             for method in METHODS:
                 if method in path_item:
                     yield path, method, path_item[method], path_item
+
+    def classes(self) -> set[str]:
+        """Return what the classes of its resources are called."""
+        placed = (node.get("x-anton-resource") for _, _, node, _ in self.operations())
+        return {names.pascal(resource) for resource in placed if isinstance(resource, str)}
 
     def resolve(self, node: Node) -> Node:
         """Follow `$ref` until a node without one; keywords beside a `$ref` win over those behind it."""

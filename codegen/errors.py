@@ -31,3 +31,35 @@ def about(node: object) -> Generator[None]:
     except CodegenError as error:
         error.nodes.append(node)
         raise
+
+
+class Faults:
+    """Where errors about single operations go: up at once, or, of a `lenient` one, into `kept`.
+
+    A lenient compilation leaves out the operations in `kept` and goes on with the rest.
+
+    Attributes:
+        kept: what is wrong, by the name of the operation.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self.kept: dict[str, str] = {}
+
+    @contextmanager
+    def of(self, name: str, node: object) -> Generator[None]:
+        """Take the errors from within, which are about the operation `name`."""
+        try:
+            with about(node):
+                yield
+        except CodegenError as error:
+            if not self.lenient:
+                raise
+            self.kept.setdefault(name, str(error))
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+            # Nobody checked a foreign document before, so anything may be missing or of another type.
+            if not self.lenient:
+                raise
+            self.kept.setdefault(
+                name, f"it is not valid OpenAPI, or nested without end ({type(error).__name__}: {error})"
+            )

@@ -8,10 +8,28 @@ from typing import cast
 from codegen.document import Document, Node, child, kinds
 from codegen.errors import CodegenError
 
-_LIMIT = 1 << 20
-"""Bytes that a file may have when the overlay says nothing, as most APIs take that much."""
+_LIMIT = 1 << 25
+"""Bytes that a file may have when the overlay says nothing: it is read whole into memory."""
 
-_ANY = {"bin": "application/octet-stream"}
+_USUAL = {
+    "bin": "application/octet-stream",
+    "csv": "text/csv",
+    "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "txt": "text/plain",
+    "wav": "audio/wav",
+    "webp": "image/webp",
+    "xml": "application/xml",
+    "zip": "application/zip",
+}
+"""What a file may be when the overlay says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +59,17 @@ def read_upload(operation_id: str, document: Document, schema: Node) -> tuple[Up
     fields = child(folded, "properties")
     files = [name for name, node in fields.items() if _is_binary(document, node)]
     mend = "Remove the others in the overlay with `remove: true`."
-    if len(files) != 1:
+    if not files:
+        raise CodegenError(
+            f"{operation_id}: its form has no file. Give the field that is one `format: binary` in the overlay."
+        )
+    if len(files) > 1:
         raise CodegenError(f"{operation_id}: its form has {len(files)} files, and only 1 is supported. {mend}")
     for name, node in fields.items():
         if name not in files and kinds(document.folded(node)) not in (["string"], ["integer"], ["boolean"]):
             raise CodegenError(f"{operation_id}: its form's field `{name}` is neither a file nor a text. {mend}")
     file = document.folded(fields[files[0]])
-    media_types = cast("dict[str, str]", file.get("x-anton-media-types", _ANY))
+    media_types = cast("dict[str, str]", file.get("x-anton-media-types", _USUAL))
     upload = Upload(
         files[0], file.get("description", ""), file.get("x-anton-max-bytes", _LIMIT), tuple(media_types.items())
     )

@@ -15,8 +15,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from codegen import vocabulary
 from codegen.document import Document, Node, digest
 from codegen.errors import CodegenError
+from codegen.foreign import adopt
 from codegen.location import located
 from codegen.overlay import apply_overlay
+from codegen.upgrade import upgrade
 
 _SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
 
@@ -61,12 +63,59 @@ def load(spec: Path, overlay: Path | None) -> Document:
         changes = _parse(overlay, texts[-1])
         with located(changes, overlay):
             root = apply_overlay(root, changes, overlay.name)
-    document = Document(root, digest(*texts), f"{spec.parent.name}/{spec.name}".removeprefix("/"))
+    document = Document(root, digest(*texts), _source(spec))
     with located(root, spec):
         document.check_references()
         _validate(root, spec)
         vocabulary.check(root)
     return document
+
+
+def load_foreign(spec: Path) -> tuple[Document, list[str]]:
+    """Return the document in `spec` as the compiler takes it, and what is wrong with it or was lost, one sentence each.
+
+    Raises:
+        CodegenError: the file cannot be read, or holds no OpenAPI 3 document.
+    """
+    text = _read(spec)
+    adopted = adopt(_openapi(spec, text))
+    return Document(adopted.root, digest(text), _source(spec)), adopted.losses
+
+
+def load_loosely(spec: Path, overlay: Path | None) -> tuple[Document, list[str]]:
+    """Return the document in `spec` with those actions of `overlay` that match, and what of the others matches nothing.
+
+    Raises:
+        CodegenError: a file cannot be read, is no OpenAPI 3 document, or the overlay is wrong by itself.
+    """
+    text = _read(spec)
+    root = upgrade(_openapi(spec, text))
+    unmatched: list[str] = []
+    if overlay is not None:
+        changes = _parse(overlay, _read(overlay))
+        with located(changes, overlay):
+            changed = Document(apply_overlay(root, changes, overlay.name, unmatched), digest(text), _source(spec))
+        if changed.classes():
+            return changed, unmatched
+        # Somebody else's document, of which the overlay places nothing.
+        root = adopt(root).root
+    return Document(root, digest(text), _source(spec)), []
+
+
+def _openapi(spec: Path, text: str) -> Node:
+    root = _parse(spec, text)
+    if not str(root.get("openapi", "")).startswith("3."):
+        raise CodegenError(f"{spec} is no OpenAPI 3 document: it does not start with `openapi: 3.0.0` or a later one.")
+    for key in ("paths", "components", "webhooks"):
+        found: object = root.get(key, {})
+        parts = cast("Node", found).values() if isinstance(found, dict) else [None]
+        if not all(isinstance(part, dict) for part in parts):
+            raise CodegenError(f"{spec} is no OpenAPI 3 document: its `{key}` is not an object of objects.")
+    return root
+
+
+def _source(spec: Path) -> str:
+    return f"{spec.parent.name}/{spec.name}".removeprefix("/")
 
 
 def _read(path: Path) -> str:

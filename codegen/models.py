@@ -133,8 +133,9 @@ def _raw(found: re.Match[str]) -> str:
 def _input(schemas: Schemas, side: Side, *, request: bool) -> Node:
     """Return the schemas as the generator shall see them: every field required, so that it writes types alone."""
     stubs: Node = {name: {"type": "string"} for name in schemas.enums}
+    stubs[TIMESTAMP] = {"type": "string", "format": "date-time"}
     if request:
-        stubs |= {AMOUNT: {"type": "string"}, TIMESTAMP: {"type": "string", "format": "date-time"}}
+        stubs[AMOUNT] = {"type": "string"}
     structs = {name: _schema(struct, request=request) for name, struct in side.structs.items()}
     return {**stubs, **side.scalars, **structs}
 

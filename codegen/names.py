@@ -5,8 +5,10 @@ Pure functions on names, used by every step after loading.
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
+from collections.abc import Iterator
 
 from codegen.errors import CodegenError
 
@@ -14,6 +16,7 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 MODULE_NAMES = frozenset(
     {
         "builtins",
+        "cached_property",
         "date",
         "datetime",
         "operations",
@@ -32,6 +35,7 @@ MODULE_NAMES = frozenset(
         "RequestOptions",
         "Resource",
         "Sequence",
+        "TYPE_CHECKING",
         "Transport",
         "UNSET",
         "Unpack",
@@ -106,6 +110,13 @@ def type_name(name: object, where: str) -> str:
             f"that generated modules import ({', '.join(sorted(name for name in MODULE_NAMES if name[0].isupper()))})."
         )
     return chosen
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield `name`, `name2`, `name3` and so on, for documents of which nobody chooses the names."""
+    yield name
+    for number in itertools.count(2):
+        yield f"{name}{number}"
 
 
 def identifier(name: object, where: str) -> str:

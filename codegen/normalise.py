@@ -7,6 +7,7 @@ server defaults go. The order of the document decides every order and every name
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -14,7 +15,7 @@ from typing import cast
 from codegen import names, patterns
 from codegen.calls import SUBJECT, Call
 from codegen.document import Document, Node, child, kinds, reference, schema_name
-from codegen.errors import CodegenError, about
+from codegen.errors import CodegenError, Faults, about
 from codegen.schemas import AMOUNT, TIMESTAMP, Enum, Member, Schemas, Side, Struct, or_null
 
 _ANNOTATIONS = frozenset({"description", "title", "example", "examples", "default", "deprecated"})
@@ -27,24 +28,30 @@ _ONE_OBJECT = (
 _NAME_IT = "Name it in the overlay: x-anton-type: SomeName."
 
 
-def normalise(document: Document, calls: Sequence[Call], events: Sequence[str] = ()) -> Schemas:
+def normalise(document: Document, calls: Sequence[Call], events: Sequence[str], faults: Faults) -> Schemas:
     """Return the schemas that `calls` reach, and those called `events`.
 
     Raises:
         CodegenError: a schema has a form that cannot be rendered, or two things would get the same name.
     """
     enums: dict[str, Enum] = {}
-    answers = _Walk(document, enums, request=False, taken={})
+    answers = _Walk(document, enums, request=False, taken={}, lenient=faults.lenient)
     for call in calls:
-        with about(call.node):
+        with faults.of(call.id, call.node):
             answers.reach(call.answer)
     for event in events:
-        answers.reach(event)
-    requests = _Walk(document, enums, request=True, taken=answers.side.structs)
+        with faults.of(event, document.schemas.get(event)):
+            answers.reach(event)
+    requests = _Walk(document, enums, request=True, taken=answers.side.structs, lenient=faults.lenient)
     for call in calls:
-        with about(call.node):
+        with faults.of(call.id, call.node):
             requests.reach(call.query)
             requests.reach(call.body)
+    sound = [call for call in calls if call.id not in faults.kept]
+    known = [event for event in events if event not in faults.kept]
+    if len(sound) + len(known) < len(calls) + len(events):
+        # Once more, without what the faulty ones left behind.
+        return normalise(document, sound, known, faults)
     _check_names(answers.side, requests.side, enums)
     return Schemas(answers.side, requests.side, enums)
 
@@ -74,13 +81,21 @@ class _Walk:
     """One walk from the calls through all schemas of one direction."""
 
     def __init__(
-        self, document: Document, enums: dict[str, Enum], *, request: bool, taken: Mapping[str, Struct]
+        self,
+        document: Document,
+        enums: dict[str, Enum],
+        *,
+        request: bool,
+        taken: Mapping[str, Struct],
+        lenient: bool,
     ) -> None:
         self.side = Side()
         self._document = document
         self._enums = enums
         self._request = request
         self._taken = taken
+        self._lenient = lenient
+        self._classes = document.classes() if lenient else set[str]()
 
     def reach(self, root: str | None) -> None:
         if root is not None:
@@ -92,20 +107,39 @@ class _Walk:
         """Build the object schema `name`, after those it refers to, and return its Python name."""
         if name not in self.side.names:
             with about(schema):
-                final = f"{name}Input" if names.type_name(name, "Schema") in self._taken else name
+                final = self._final(names.type_name(name, "Schema"))
             # Known before it is built, because schemas may refer to themselves.
             self.side.names[name] = final
             subject = schema.get(SUBJECT) or (names.subject(name) if self._request else name)
-            with about(schema):
-                self.side.structs[final] = self._build(final, schema, subject)
+            try:
+                with about(schema):
+                    self.side.structs[final] = self._build(final, schema, subject)
+            except Exception:
+                del self.side.names[name]
+                raise
         return self.side.names[name]
+
+    def _final(self, name: str) -> str:
+        """Return `name`, or another where answers have an object of that name too."""
+        if name not in self._taken:
+            return name
+        wanted = f"{name}Input"
+        return next(free for free in names.numbered(wanted) if not (self._lenient and self._is_taken(free)))
 
     def _hoist(self, node: Node, place: _Place) -> str:
         """Build an object schema that stands inside another, and return its Python name."""
         name = names.type_name(node.get("x-anton-type", place.name(place.struct)), str(place))
-        if name in self.side.names or name in self._document.schemas:
+        if self._lenient:
+            name = next(free for free in names.numbered(name) if not self._is_taken(free))
+        elif self._is_taken(name):
             raise CodegenError(f"{place}: it would be called `{name}`, which is taken. {_NAME_IT}")
         return self._struct(name, {"description": f"`{place.way[-1]}` of `{place.struct}`.", **node})
+
+    def _is_taken(self, name: str) -> bool:
+        return self._is_struct(name) or (self._lenient and name in self._enums)
+
+    def _is_struct(self, name: str) -> bool:
+        return name in self.side.names or name in self._document.schemas or name in self._classes
 
     def _build(self, name: str, schema: Node, subject: str) -> Struct:
         folded = self._document.folded(schema)
@@ -202,7 +236,7 @@ class _Walk:
         if form == "decimal" or patterns.is_decimal(schema.get("pattern", "")):
             return reference(AMOUNT) if self._request else {"type": "string", "format": "decimal"}
         if form == "date-time":
-            return reference(TIMESTAMP) if self._request else {"type": "string", "format": "date-time"}
+            return reference(TIMESTAMP)
         if form == "binary":
             raise CodegenError(
                 f"{place}: files are not supported. Remove it or its operation in the overlay with `remove: true`."
@@ -238,12 +272,17 @@ class _Walk:
     def _register(self, schema: Node, name: str | None, values: tuple[str, ...], place: _Place) -> str:
         """Return the Python name of an enum, shared by all that have the same values under the same name."""
         terminal = tuple(cast("list[str]", schema.get("x-anton-terminal", [])))
-        if unknown := set(terminal) - set(values):
+        if self._lenient:
+            terminal = tuple(value for value in terminal if value in values)
+        elif unknown := set(terminal) - set(values):
             raise CodegenError(f"{name or place}: x-anton-terminal has `{min(unknown)}`, which is no value of it.")
         given = name or schema.get("x-anton-type")
         candidates = [given] if given else [place.name(place.subject), place.name(place.struct)]
         text = schema.get("description", "") if name else f"Values of `{place}`."
-        for candidate in candidates:
+        more = names.numbered(candidates[-1]) if self._lenient else ()
+        for candidate in itertools.chain(candidates, more):
+            if self._lenient and candidate != name and (candidate in self._taken or self._is_struct(candidate)):
+                continue
             enum = Enum(names.type_name(candidate, str(place)), values, text, terminal)
             if self._enums.setdefault(candidate, enum).values == values:
                 return candidate

@@ -6,13 +6,14 @@ again, what must never be logged. `resources` renders methods from the same `End
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from codegen import names, patterns
 from codegen.calls import Call
 from codegen.document import Document, Node, child
-from codegen.errors import CodegenError, about
+from codegen.errors import CodegenError, Faults
 from codegen.places import place
 from codegen.render import template
 from codegen.rules import Rule, read_rules
@@ -41,7 +42,7 @@ class Endpoint:
     Attributes:
         resource: dotted name on the client; None for what the SDK calls itself.
         name: resource and method, such as `payouts.create`.
-        response: Python name of the object's or the item's struct; None when there is no body.
+        answer: Python type of the object or the item; None when there is no body.
         path_parameters: wire name and full-match pattern.
         docs: the page that describes it, empty when the document names none.
     """
@@ -51,7 +52,7 @@ class Endpoint:
     method: str
     name: str
     constant: str
-    response: str | None
+    answer: str | None
     query: str | None
     body: str | None
     retry: str
@@ -64,17 +65,23 @@ class Endpoint:
     rules: tuple[Rule, ...]
     waits: tuple[Wait, ...]
 
+    @property
+    def response(self) -> str | None:
+        """Return the Python type that a decoder is built of."""
+        return f"list[{self.answer}]" if self.call.shape == "array" else self.answer
 
-def read_endpoints(document: Document, calls: tuple[Call, ...], schemas: Schemas) -> tuple[Endpoint, ...]:
+
+def read_endpoints(document: Document, calls: Sequence[Call], schemas: Schemas, faults: Faults) -> tuple[Endpoint, ...]:
     """Return the operation table.
 
     Raises:
         CodegenError: the overlay says something impossible, or nothing about a field that is sensitive elsewhere.
     """
-    check_sensitive(document, calls, schemas)
+    if not faults.lenient:
+        check_sensitive(document, calls, schemas)
     endpoints: list[Endpoint] = []
     for call in calls:
-        with about(call.node):
+        with faults.of(call.id, call.node):
             endpoints.append(_endpoint(document, call, schemas))
     return tuple(endpoints)
 
@@ -94,14 +101,15 @@ def add_error_codes(endpoints: tuple[Endpoint, ...], schemas: Schemas) -> None:
     schemas.enums["ErrorCode"] = Enum("ErrorCode", tuple(sorted(codes)), text)
 
 
-def render_operations(endpoints: tuple[Endpoint, ...], schemas: Schemas, header: str) -> str:
+def render_operations(endpoints: Sequence[Endpoint], schemas: Schemas, header: str) -> str:
     """Return the source of `operations.py`."""
-    used = {name for endpoint in endpoints for name in (endpoint.response, endpoint.query, endpoint.body) if name}
+    answers = {schemas.answers.names[endpoint.call.answer] for endpoint in endpoints if endpoint.call.answer}
+    requests = {name for endpoint in endpoints for name in (endpoint.query, endpoint.body) if name}
     return template("operations.py.jinja2").render(
         header=header,
         endpoints=endpoints,
-        responses=sorted(used & set(schemas.answers.structs)),
-        requests=sorted(used & set(schemas.requests.structs)),
+        responses=sorted(answers),
+        requests=sorted(requests),
     )
 
 
@@ -117,7 +125,7 @@ def _endpoint(document: Document, call: Call, schemas: Schemas) -> Endpoint:
         method=found.method,
         name=f"{found.owner}.{found.method}",
         constant=names.constant(call.id),
-        response=schemas.answers.names[call.answer] if call.answer else None,
+        answer="object" if call.shape == "any" else schemas.answers.names[call.answer] if call.answer else None,
         query=schemas.requests.names[call.query] if call.query else None,
         body=schemas.requests.names[call.body] if call.body else None,
         retry=_retry(call),

@@ -19,13 +19,14 @@ from codegen.errors import CodegenError
 _JSONPATH = JSONPathEnvironment(strict=True)
 
 
-def apply_overlay(root: Node, overlay: Node, name: str) -> Node:
+def apply_overlay(root: Node, overlay: Node, name: str, unmatched: list[str] | None = None) -> Node:
     """Return a copy of `root` changed by the overlay's actions, in their order.
 
     Args:
         root: the document.
         overlay: an OpenAPI Overlay 1.0 document.
         name: of the overlay's file, for errors.
+        unmatched: where what matches nothing is told, so that the rest is applied; left out, that is an error.
 
     Raises:
         CodegenError: an action is none, or has a target of which a part matches nothing.
@@ -38,13 +39,13 @@ def apply_overlay(root: Node, overlay: Node, name: str) -> Node:
     result = copy.deepcopy(root)
     for number, action in enumerate(cast("list[object]", actions)):
         try:
-            _apply(result, action, f"{name}, action {number + 1}")
+            _apply(result, action, f"{name}, action {number + 1}", unmatched)
         except CodegenError as error:
             raise CodegenError(str(error), steps=("actions", str(number))) from error
     return result
 
 
-def _apply(root: Node, given: object, where: str) -> None:
+def _apply(root: Node, given: object, where: str, unmatched: list[str] | None) -> None:
     if not isinstance(given, dict):
         what = "is empty" if given is None else "is no object"
         raise CodegenError(f"{where} {what}. Write `target:` and either `update:` or `remove: true`, or drop it.")
@@ -57,7 +58,7 @@ def _apply(root: Node, given: object, where: str) -> None:
     if ("update" in action) == removes or action.get("remove", True) not in (True, False):
         raise CodegenError(f"{where}: give it either `update` or `remove: true`.")
     vocabulary.check(action.get("update"))
-    matches = _matches(root, target, where)
+    matches = _matches(root, target, where, unmatched)
     # The last match goes first: removing one item of a list moves the ones behind it.
     for match in reversed(matches):
         if removes:
@@ -66,22 +67,29 @@ def _apply(root: Node, given: object, where: str) -> None:
             _update(match.value, action["update"], where)
 
 
-def _matches(root: Node, target: str, where: str) -> list[JSONPathMatch]:
+def _matches(root: Node, target: str, where: str, unmatched: list[str] | None) -> list[JSONPathMatch]:
     try:
         path = _JSONPATH.compile(target)
         if isinstance(path, CompoundJSONPath):
             raise CodegenError(f"{where}: `|` and `&` are not JSONPath. Write one action for each target.")
         for selector, single in _selectors(path):
             if next(iter(single.finditer(root)), None) is None:
-                raise CodegenError(f"{where}: `{selector}` matches nothing. Correct it, or take it out of the target.")
+                missing = f"{where}: `{selector}` matches nothing. Correct it, or take it out of the target."
+                _miss(missing, unmatched)
         # A target may select one node twice; it is changed once.
         matches = list({match.parts: match for match in path.finditer(root)}.values())
     except JSONPathError as error:
         # Its own text needs the token, which is not there when the target ends too early.
         raise CodegenError(f"{where}: the target is not JSONPath: {error.args[0]}. Correct it.") from error
     if not matches:
-        raise CodegenError(f"{where}: the target matches nothing. Correct it, or drop the action.")
+        _miss(f"{where}: the target matches nothing. Correct it, or drop the action.", unmatched)
     return matches
+
+
+def _miss(sentence: str, unmatched: list[str] | None) -> None:
+    if unmatched is None:
+        raise CodegenError(sentence)
+    unmatched.append(sentence)
 
 
 def _selectors(path: JSONPath) -> Iterator[tuple[str, JSONPath]]:

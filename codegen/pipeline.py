@@ -8,18 +8,19 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from codegen.apipage import API, render_api
 from codegen.calls import read_calls
 from codegen.diff import DOCUMENT, MARK
 from codegen.document import Document, render
-from codegen.errors import CodegenError, about
+from codegen.errors import CodegenError, Faults, about
 from codegen.events import close_types, read_events, render_events
-from codegen.load import load
+from codegen.load import load, load_foreign
 from codegen.location import located
 from codegen.models import render_models
 from codegen.normalise import normalise
 from codegen.operations import add_error_codes, read_endpoints, render_operations
 from codegen.places import check_places
-from codegen.resources import render_resources
+from codegen.resources import read_resources, render_resources
 from codegen.verify import find_failure
 
 PACKAGE = Path(__file__).resolve().parent.parent / "anton_async"
@@ -43,27 +44,47 @@ def compile_document(spec: Path, overlay: Path | None) -> dict[str, str]:
     """
     document = load(spec, overlay)
     with located(document.root, spec):
-        return _compile(document)
+        return _compile(document, Faults())
 
 
-def _compile(document: Document) -> dict[str, str]:
+def compile_foreign(spec: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the generated files of a document that no overlay fits, and what of it they leave out, one line each.
+
+    Raises:
+        CodegenError: the file holds no OpenAPI 3 document, or nothing of it can be compiled.
+    """
+    document, losses = load_foreign(spec)
+    faults = Faults(lenient=True)
+    files = _compile(document, faults)
+    left_out = [f"{name} is left out: {why.removeprefix(f'{name}: ')}" for name, why in faults.kept.items()]
+    return files, [*left_out, *losses]
+
+
+def _compile(document: Document, faults: Faults) -> dict[str, str]:
     header = f"{MARK} from {document.source} (sha256:{document.digest[:16]}): do not edit."
     check_places(document)
-    calls, extended = read_calls(document)
-    events = read_events(document)
-    schemas = normalise(extended, calls, [event.schema for event in events])
+    calls, extended = read_calls(document, faults)
+    events = () if faults.lenient else read_events(document)
+    schemas = normalise(extended, calls, [event.schema for event in events], faults)
     close_types(events, schemas)
-    endpoints = read_endpoints(extended, calls, schemas)
+    sound = [call for call in calls if call.id not in faults.kept]
+    endpoints = read_endpoints(extended, sound, schemas, faults)
     add_error_codes(endpoints, schemas)
-    resources = render_resources(extended, endpoints, schemas, header)
-    resources["operations.py"] = render_operations(endpoints, schemas, header)
+    tree = read_resources(extended, endpoints, schemas, faults)
+    resources = render_resources(tree, schemas, header)
+    table = [endpoint for endpoint in endpoints if endpoint.call.id not in faults.kept]
+    if faults.kept and not table:
+        name, why = next(iter(faults.kept.items()))
+        raise CodegenError(f"None of its {len(faults.kept)} operations can be compiled; {name}, for one: {why}")
+    resources["operations.py"] = render_operations(table, schemas, header)
     files = {
         **{f"models/{name}": source for name, source in render_models(schemas, header).items()},
         **{f"resources/{name}": source for name, source in resources.items()},
     }
     if events:
         files["models/events.py"] = render_events(events, schemas, header)
-    return {**_finish(files, document), DOCUMENT: render(document.root)}
+    page = render_api(tree, header)
+    return {**_finish(files, document), DOCUMENT: render(document.root), API: page}
 
 
 def _finish(files: Mapping[str, str], document: Document) -> dict[str, str]:

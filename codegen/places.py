@@ -10,7 +10,7 @@ import itertools
 import keyword
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import cast
@@ -20,6 +20,7 @@ import yaml
 from codegen import names
 from codegen.document import Document, Node, operation_name
 from codegen.errors import CodegenError, about
+from codegen.waits import waits
 
 CLIENT_NAMES = frozenset(
     {"client_id", "close", "from_env", "open", "request", "settings", "transport", "warm_up", "with_response"}
@@ -89,12 +90,14 @@ def check_places(document: Document) -> None:
             name = operation_name(path, method, node)
             found = place(node, name)
             if found is None:
-                missing.append(_suggestion(path, method, name))
+                missing.append(suggestion(path, method, name, node.get("tags", [])))
                 continue
             methods = [found.method, *_waiting(node)]
             if found.resource is not None:
                 resources.add(found.resource)
                 _check_names(name, found.resource, methods)
+            if len({*methods}) < len(methods):
+                raise CodegenError(f"{name}: two of its methods have one name. Name each x-anton-wait differently.")
             for taken in methods:
                 _take(owners, f"{found.owner}.{taken}", name)
     if missing:
@@ -103,8 +106,7 @@ def check_places(document: Document) -> None:
 
 
 def _waiting(node: Node) -> Iterator[str]:
-    asked: object = node.get("x-anton-wait", [])
-    for wait in cast("list[object]", asked if isinstance(asked, list) else [asked]):
+    for wait in waits(node):
         method = cast("Node", wait).get("method") if isinstance(wait, dict) else None
         if isinstance(method, str):
             yield method
@@ -163,20 +165,33 @@ def _unmapped(missing: list[str]) -> str:
     )
 
 
-def _suggestion(path: str, method: str, name: str) -> str:
-    """Return the action that gives an operation a place, with the names that most APIs would take."""
+def derive(path: str, method: str, name: str, tags: Sequence[str]) -> tuple[str, str]:
+    """Return the resource and the method that most APIs would choose for the operation called `name`.
+
+    The resource is its tag or the first step of its path; the method is the usual verb or what the operation is called.
+    """
     steps = [step for step in path.split("/") if step and not _VERSION.fullmatch(step)]
     fixed = [step for step in steps if not step.startswith("{")]
-    resource = names.snake(fixed[0]) if fixed else ""
-    if not _SNAKE.fullmatch(resource) or keyword.iskeyword(resource) or resource in CLIENT_NAMES | names.MODULE_NAMES:
-        resource = "calls"
+    resource = next((words for word in (*tags[:1], *fixed[:1]) if _is_free(words := names.snake(word))), "calls")
     usual = _METHODS.get((method, steps[-1].startswith("{"))) if len(fixed) == 1 and len(steps) < 3 else None
+    phrase = names.snake(name).removeprefix(f"{resource}_")
+    return resource, usual or (phrase if _is_free(phrase) and phrase not in _BUILTINS else f"call_{phrase}")
+
+
+def _is_free(name: str) -> bool:
+    taken = CLIENT_NAMES | names.MODULE_NAMES | {"resources"}
+    return _SNAKE.fullmatch(name) is not None and not keyword.iskeyword(name) and not taken & {name, names.pascal(name)}
+
+
+def suggestion(path: str, method: str, name: str, tags: Sequence[str]) -> str:
+    """Return the action that gives an operation a place."""
+    resource, chosen = derive(path, method, name, tags)
     return (
         f"  # {name} ({method.upper()} {path})\n"
         f"  - {yaml.safe_dump({'target': _target(path, method)}, width=math.inf)}"
         "    update:\n"
         f"      x-anton-resource: {resource}\n"
-        f"      x-anton-method: {usual or names.snake(name)}"
+        f"      x-anton-method: {chosen}"
     )
 
 

@@ -6,19 +6,20 @@ needs no code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from codegen import names, text
 from codegen.arguments import Argument, read_arguments
 from codegen.docstrings import method_docstring, wait_docstring
 from codegen.document import Document
-from codegen.errors import CodegenError, about
+from codegen.errors import CodegenError, Faults
 from codegen.models import terminals
 from codegen.operations import Endpoint
 from codegen.render import template
 from codegen.schemas import Schemas
 
-_RETURNS = {"page": "Pager[{}]", "list": "{list}[{}]", "none": "None", "file": "Download"}
+_RETURNS = {"page": "Pager[{}]", "list": "{list}[{}]", "array": "{list}[{}]", "none": "None", "file": "Download"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +62,8 @@ class Resource:
         return names.pascal(self.path)
 
 
-def render_resources(
-    document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas, header: str
-) -> dict[str, str]:
+def render_resources(resources: Mapping[str, Resource], schemas: Schemas, header: str) -> dict[str, str]:
     """Return the files of `resources/` by name, but for the operation table."""
-    resources = _tree(document, endpoints, schemas)
     models = sorted([*schemas.answers.structs, *schemas.requests.structs])
     enums = sorted([*schemas.enums, *terminals(schemas)])
     for resource in resources.values():
@@ -83,33 +81,41 @@ def render_resources(
     return {"__init__.py": template("resources.py.jinja2").render(header=header, resources=top, text=text), **files}
 
 
-def _tree(document: Document, endpoints: tuple[Endpoint, ...], schemas: Schemas) -> dict[str, Resource]:
+def read_resources(
+    document: Document, endpoints: Sequence[Endpoint], schemas: Schemas, faults: Faults
+) -> dict[str, Resource]:
+    """Return the resources by their dotted names.
+
+    Raises:
+        CodegenError: arguments of a method would have one name, or one that the SDK uses.
+    """
     resources: dict[str, Resource] = {}
     tags = _Tags(document)
     lists = {endpoint.resource for endpoint in endpoints if endpoint.method == "list"}
     for endpoint in endpoints:
         if endpoint.resource is None:
             continue
-        resource = _resource(resources, endpoint.resource)
-        resource.text = resource.text or tags.about(endpoint)
-        with about(endpoint.call.node):
-            arguments = read_arguments(document, endpoint, schemas)
-        identifier = arguments[0].name if arguments else ""
-        form = _RETURNS.get(endpoint.call.shape, "{}")
-        # Inside a class with a method `list`, the plain name means that method.
-        builtin = "builtins.list" if endpoint.resource in lists else "list"
-        resource.methods.append(
-            Method(
-                endpoint=endpoint,
-                arguments=arguments,
-                docstring=method_docstring(endpoint, arguments),
-                wait_docstrings=tuple(wait_docstring(endpoint, wait, identifier) for wait in endpoint.waits),
-                returns=form.format(endpoint.response, list=builtin),
-            )
-        )
+        with faults.of(endpoint.call.id, endpoint.call.node):
+            # Inside a class with a method `list`, the plain name means that method.
+            method = _method(document, endpoint, schemas, "builtins.list" if endpoint.resource in lists else "list")
+            resource = _resource(resources, endpoint.resource)
+            resource.text = resource.text or tags.about(endpoint)
+            resource.methods.append(method)
     for path, resource in resources.items():
         resource.text = resource.text or tags.named(path)
     return resources
+
+
+def _method(document: Document, endpoint: Endpoint, schemas: Schemas, builtin: str) -> Method:
+    arguments = read_arguments(document, endpoint, schemas)
+    identifier = arguments[0].name if arguments else ""
+    return Method(
+        endpoint=endpoint,
+        arguments=arguments,
+        docstring=method_docstring(endpoint, arguments),
+        wait_docstrings=tuple(wait_docstring(endpoint, wait, identifier) for wait in endpoint.waits),
+        returns=_RETURNS.get(endpoint.call.shape, "{}").format(endpoint.answer, list=builtin),
+    )
 
 
 class _Tags:

@@ -66,6 +66,12 @@ class Side:
     scalars: dict[str, Node] = field(default_factory=dict[str, Node])
     names: dict[str, str] = field(default_factory=dict[str, str])
 
+    def members(self, name: str) -> dict[str, Member]:
+        """Return the fields of a struct by name, those of its base first."""
+        struct = self.structs[name]
+        inherited = self.members(struct.base) if struct.base else {}
+        return {**inherited, **{member.name: member for member in struct.members}}
+
 
 @dataclass(frozen=True, slots=True)
 class Schemas:

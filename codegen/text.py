@@ -65,6 +65,14 @@ def quoted(inner: str, indent: int) -> str:
     return f'{raw}"""{inner}\n{" " * indent}"""'
 
 
+def size(number: int) -> str:
+    """Return a number of bytes as people write it, exactly."""
+    for unit, shift in (("MiB", 20), ("KiB", 10)):
+        if number and number % (1 << shift) == 0:
+            return f"{number >> shift} {unit}"
+    return f"{number} bytes"
+
+
 def bounds(facts: Node) -> list[str]:
     """Return what a value must obey, as short sentences.
 

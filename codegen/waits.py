@@ -33,10 +33,10 @@ class Wait:
     until: tuple[str, ...]
 
 
-def waits(node: Node) -> list[Node]:
+def waits(node: Node) -> list[object]:
     """Return what the overlay says about waiting on an operation."""
     asked = node.get("x-anton-wait", [])
-    return cast("list[Node]", asked if isinstance(asked, list) else [asked])
+    return cast("list[object]", asked) if isinstance(asked, list) else [asked]
 
 
 def read_waits(call: Call, schemas: Schemas) -> tuple[Wait, ...]:
@@ -48,7 +48,12 @@ def read_waits(call: Call, schemas: Schemas) -> tuple[Wait, ...]:
     return tuple(_wait(call, asked, schemas) for asked in waits(call.node))
 
 
-def _wait(call: Call, asked: Node, schemas: Schemas) -> Wait:
+def _wait(call: Call, asked: object, schemas: Schemas) -> Wait:
+    if not isinstance(asked, dict) or not isinstance(cast("Node", asked).get("until", []), list):
+        raise CodegenError(
+            f"{call.id}: write x-anton-wait as {{method: wait, field: status}}, perhaps with `until: [...]`."
+        )
+    asked = cast("Node", asked)
     method, steps = names.identifier(asked.get("method"), call.id), str(asked.get("field")).split(".")
     member = _follow(call, steps, schemas)
     enum = (
@@ -77,9 +82,8 @@ def _follow(call: Call, steps: Sequence[str], schemas: Schemas) -> Member | None
     for step in steps:
         if step.isdigit():
             continue
-        members = schemas.answers.structs[struct].members if struct else ()
-        member = next((member for member in members if member.name == step and member.required), None)
-        if member is None:
+        member = schemas.answers.members(struct).get(step) if struct else None
+        if member is None or not member.required:
             return None
         struct = next((name for name in references(member.schema) if name in schemas.answers.structs), None)
     return member

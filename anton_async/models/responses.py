@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from .enums import (
     BatchFileFormat,
@@ -71,6 +71,8 @@ from .enums import (
     WebhookEventType,
     WebhookSubscriptionStatus,
 )
+
+Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):
@@ -139,7 +141,7 @@ class PayoutDelivery(Struct, frozen=True, kw_only=True):
     sample_size: int
     """How many payouts the forecast rests on."""
 
-    estimated_completion_at: datetime | None = None
+    estimated_completion_at: Timestamp | None = None
     """Expected arrival: `processed_at` plus `p50_minutes`. Only given once the rail has the payout."""
 
     delayed: bool
@@ -257,7 +259,7 @@ class Payout(Struct, frozen=True, kw_only=True):
     cancelled_reason: str | None = None
     """Why the payout stopped: filled in for cancelled, failed, velocity_blocked and screening_failed."""
 
-    engine_unavailable_at: datetime | None = None
+    engine_unavailable_at: Timestamp | None = None
     """When the payout was parked in pending_engine_review because risk scoring was out of reach."""
 
     purpose: str
@@ -273,31 +275,31 @@ class Payout(Struct, frozen=True, kw_only=True):
     """Dashboard user who made the payout, who therefore may not approve it. Absent when a machine credential made it.
     """
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
-    screened_at: datetime | None = None
+    screened_at: Timestamp | None = None
     """When screening was over."""
 
-    screening_failed_at: datetime | None = None
+    screening_failed_at: Timestamp | None = None
     """When screening turned it down."""
 
-    approved_at: datetime | None = None
+    approved_at: Timestamp | None = None
     """When it was cleared for the rail."""
 
-    processed_at: datetime | None = None
+    processed_at: Timestamp | None = None
     """When the rail took it."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When the money arrived."""
 
-    failed_at: datetime | None = None
+    failed_at: Timestamp | None = None
     """When it failed."""
 
-    cancelled_at: datetime | None = None
+    cancelled_at: Timestamp | None = None
     """When it was cancelled."""
 
     delivery: PayoutDelivery | None = None
@@ -338,10 +340,10 @@ class PayoutEvent(Struct, frozen=True, kw_only=True):
     metadata: dict[str, object] | None = None
     """Further facts, for instance `failure_code` and `failure_category` when a payout failed."""
 
-    occurred_at: datetime
+    occurred_at: Timestamp
     """When the change took place."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the change was written down."""
 
 
@@ -382,10 +384,10 @@ class Beneficiary(Struct, frozen=True, kw_only=True):
     score.
     """
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
     trust_score: float | None = None
@@ -572,10 +574,10 @@ class Instrument(Struct, frozen=True, kw_only=True):
     is_default: bool
     """Whether it is the beneficiary's first choice."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
 
@@ -648,7 +650,7 @@ class BatchSummaryEstimatedDebit(Struct, frozen=True, kw_only=True):
     same_currency_rows: int | None = None
     """Rows that do not convert."""
 
-    rate_timestamp: datetime | None = None
+    rate_timestamp: Timestamp | None = None
     """When the exchange rate was read."""
 
 
@@ -749,31 +751,31 @@ class Batch(Struct, frozen=True, kw_only=True):
     current_row_index: int | None = None
     """Furthest row reached, from which an interrupted batch goes on."""
 
-    expires_at: datetime | None = None
+    expires_at: Timestamp | None = None
     """Until when a validated batch can be confirmed."""
 
-    confirmed_at: datetime | None = None
+    confirmed_at: Timestamp | None = None
     """When it was confirmed."""
 
     confirmed_by: str | None = None
     """Who confirmed it."""
 
-    cancelled_at: datetime | None = None
+    cancelled_at: Timestamp | None = None
     """When it was cancelled."""
 
     cancelled_by: str | None = None
     """Who cancelled it."""
 
-    processing_started_at: datetime | None = None
+    processing_started_at: Timestamp | None = None
     """When paying began."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When paying was over."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was uploaded."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
 
@@ -861,7 +863,7 @@ class Balance(Struct, frozen=True, kw_only=True):
     total: Decimal
     """`available` and `pending` together."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
 
@@ -889,7 +891,7 @@ class MerchantAccount(Struct, frozen=True, kw_only=True):
     provider: str
     """Bank behind the account."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was opened."""
 
 
@@ -951,7 +953,7 @@ class MerchantTransaction(Struct, frozen=True, kw_only=True):
     counterparty_name: str | None = None
     """Who sent or received it."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was recorded."""
 
 
@@ -1019,10 +1021,10 @@ class PricingPlan(Struct, frozen=True, kw_only=True):
     priority: int
     """Rank among plans that fit; the lowest wins, and your own plans come before everyone's."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was created."""
 
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
     """When it last changed."""
 
 
@@ -1044,7 +1046,7 @@ class PricingQuote(Struct, frozen=True, kw_only=True):
     quote_id: str
     """What to pass on to the payout."""
 
-    expires_at: datetime
+    expires_at: Timestamp
     """Until when it can be used."""
 
 
@@ -1093,7 +1095,7 @@ class FXQuote(Struct, frozen=True, kw_only=True):
     provider_ref: str | None = None
     """Its number for the rate."""
 
-    expires_at: datetime | None = None
+    expires_at: Timestamp | None = None
     """Until when the quote holds."""
 
     locked: bool
@@ -1102,10 +1104,10 @@ class FXQuote(Struct, frozen=True, kw_only=True):
     lock_id: str | None = None
     """The same as `id`; on locked quotes."""
 
-    lock_expires_at: datetime | None = None
+    lock_expires_at: Timestamp | None = None
     """Until when the rate is held, so far always `expires_at`; on locked quotes."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was created."""
 
 
@@ -1133,7 +1135,7 @@ class FXRate(Struct, frozen=True, kw_only=True):
     buy_amount: Decimal | None = None
     """What it becomes; only given when you sent `sell_amount`."""
 
-    rate_timestamp: datetime | None = None
+    rate_timestamp: Timestamp | None = None
     """When the rate was read."""
 
 
@@ -1179,7 +1181,7 @@ class FXExchange(Struct, frozen=True, kw_only=True):
     status: FXExchangeStatus | str
     """`pending` until it has settled; one that stays pending ends as `failed`."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
 
@@ -1316,10 +1318,10 @@ class WebhookSubscription(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None
     """Your own labels."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
 
@@ -1345,7 +1347,7 @@ class RotatedWebhookSecret(Struct, frozen=True, kw_only=True):
     secret: str
     """The new secret. The whole text is the key."""
 
-    previous_secret_expires_at: datetime | None
+    previous_secret_expires_at: Timestamp | None
     """When the old secret stops signing, or null if it already has."""
 
 
@@ -1371,7 +1373,7 @@ class WebhookEvent(Struct, frozen=True, kw_only=True):
     payload: dict[str, object]
     """What there is to tell; its fields depend on `type`."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was created."""
 
 
@@ -1413,7 +1415,7 @@ class WebhookDelivery(Struct, frozen=True, kw_only=True):
     max_attempts: int
     """Attempts after which it is given up."""
 
-    next_retry_at: datetime | None = None
+    next_retry_at: Timestamp | None = None
     """When the next attempt is due."""
 
     error: str | None = None
@@ -1422,13 +1424,13 @@ class WebhookDelivery(Struct, frozen=True, kw_only=True):
     duration_ms: int | None = None
     """Milliseconds that the latest attempt took."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the delivery was created."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
-    delivered_at: datetime | None = None
+    delivered_at: Timestamp | None = None
     """When it succeeded."""
 
 
@@ -1601,7 +1603,7 @@ class IntelligenceEvaluation(Struct, frozen=True, kw_only=True):
     audit: IntelligenceAudit | None = None
     """Mark of the audit record."""
 
-    evaluated_at: datetime | None = None
+    evaluated_at: Timestamp | None = None
     """When it was finished."""
 
     latency_ms: int | None = None
@@ -1610,7 +1612,7 @@ class IntelligenceEvaluation(Struct, frozen=True, kw_only=True):
     use_case: str | None = None
     """What the evaluation is for. Only while there is no result; afterwards `summary.use_case` may tell."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was taken on. Only while there is no result."""
 
     failure_reason: str | None = None
@@ -1651,7 +1653,7 @@ class IntelligenceEvidencePeerResult(Struct, frozen=True, kw_only=True):
     error_count: int | None = None
     """How many errors it met."""
 
-    evaluated_at: datetime
+    evaluated_at: Timestamp
     """When it was done."""
 
 
@@ -1799,22 +1801,22 @@ class Review(Struct, frozen=True, kw_only=True):
     owner_id: str | None = None
     """Who works on it."""
 
-    due_at: datetime | None = None
+    due_at: Timestamp | None = None
     """When it should be settled."""
 
-    paused_at: datetime | None = None
+    paused_at: Timestamp | None = None
     """Since when the clock of `due_at` stands still."""
 
     overdue: bool
     """Whether `due_at` has passed."""
 
-    closed_at: datetime | None = None
+    closed_at: Timestamp | None = None
     """When it was closed."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was opened."""
 
-    updated_at: datetime
+    updated_at: Timestamp
     """When it last changed."""
 
 
@@ -1882,7 +1884,7 @@ class ReviewApproval(Struct, frozen=True, kw_only=True):
     note_recorded: bool
     """Whether it came with a note. The text is never returned."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When that was."""
 
 
@@ -1915,7 +1917,7 @@ class ReviewDecision(Struct, frozen=True, kw_only=True):
     approval: ReviewApproval | None = None
     """What came of the approval."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was recorded."""
 
 
@@ -1928,7 +1930,7 @@ class ReviewNote(Struct, frozen=True, kw_only=True):
     author: ReviewActor
     """Who wrote it."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was written."""
 
 
@@ -1944,7 +1946,7 @@ class ReviewActivity(Struct, frozen=True, kw_only=True):
     summary: str
     """What happened, in words."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it happened."""
 
 
@@ -2034,7 +2036,7 @@ class VerificationUBO(Struct, frozen=True, kw_only=True):
     status: VerificationStatus | str
     """Where the owner's flow stands."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When it ended; absent before."""
 
 
@@ -2050,13 +2052,13 @@ class VerificationAttempt(Struct, frozen=True, kw_only=True):
     reason: VerificationAttemptReason | str
     """Why it was opened: with the subject, to verify again, or in place of a leaked link."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was opened."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When it ended; absent before."""
 
-    link_expires_at: datetime | None = None
+    link_expires_at: Timestamp | None = None
     """Until when the current link works."""
 
     checks: list[VerificationCheck]
@@ -2095,7 +2097,7 @@ class VerificationSubject(Struct, frozen=True, kw_only=True):
     country: str | None = None
     """Country of the subject, as two letters under ISO 3166-1."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When it was registered."""
 
     attempts: list[VerificationAttempt]
@@ -2277,16 +2279,16 @@ class PayoutEventData(Struct, frozen=True, kw_only=True):
     risk: dict[str, object] | None = None
     """What scoring found, on payouts that have a score. Its fields are not documented."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When the payout was created."""
 
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
     """When it last changed."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When the money arrived."""
 
-    failed_at: datetime | None = None
+    failed_at: Timestamp | None = None
     """When it failed."""
 
 
@@ -2299,7 +2301,7 @@ class PayoutCreatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.created"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2315,7 +2317,7 @@ class PayoutApprovedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.approved"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2331,7 +2333,7 @@ class PayoutProcessingEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.processing"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2347,7 +2349,7 @@ class PayoutSentEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.sent"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2363,7 +2365,7 @@ class PayoutCompletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.completed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2379,7 +2381,7 @@ class PayoutFailedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.failed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2405,7 +2407,7 @@ class PayoutCancelledEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.cancelled"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutCancelledEventData
@@ -2421,7 +2423,7 @@ class PayoutReturnedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.returned"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2456,7 +2458,7 @@ class PayoutScreeningFailedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.screening_failed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutScreeningFailedEventData
@@ -2472,7 +2474,7 @@ class PayoutCannotBeProcessedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.cannot_be_processed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutEventData
@@ -2501,7 +2503,7 @@ class PayoutVelocityBlockedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.velocity_blocked"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutBlockedEventData
@@ -2517,7 +2519,7 @@ class PayoutEngineBlockedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["payout.engine_blocked"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: PayoutBlockedEventData
@@ -2553,10 +2555,10 @@ class BeneficiaryEventData(Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None
     """Your own labels."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was created."""
 
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
     """When it last changed."""
 
 
@@ -2569,7 +2571,7 @@ class BeneficiaryCreatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["beneficiary.created"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BeneficiaryEventData
@@ -2585,7 +2587,7 @@ class BeneficiaryUpdatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["beneficiary.updated"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BeneficiaryEventData
@@ -2608,7 +2610,7 @@ class BeneficiaryDeletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["beneficiary.deleted"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: DeletedEventData
@@ -2624,7 +2626,7 @@ class BeneficiaryBlockedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["beneficiary.blocked"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BeneficiaryEventData
@@ -2673,10 +2675,10 @@ class InstrumentEventData(Struct, frozen=True, kw_only=True):
     is_default: bool | None = None
     """Whether it is the beneficiary's first choice."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was created."""
 
-    updated_at: datetime | None = None
+    updated_at: Timestamp | None = None
     """When it last changed."""
 
 
@@ -2689,7 +2691,7 @@ class InstrumentCreatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["instrument.created"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: InstrumentEventData
@@ -2705,7 +2707,7 @@ class InstrumentUpdatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["instrument.updated"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: InstrumentEventData
@@ -2721,7 +2723,7 @@ class InstrumentDeletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["instrument.deleted"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: DeletedEventData
@@ -2749,7 +2751,7 @@ class BatchUploadedEventData(Struct, frozen=True, kw_only=True):
     format: BatchFileFormat | str | None = None
     """Kind of file; called `file_format` on the batch itself."""
 
-    uploaded_at: datetime | None = None
+    uploaded_at: Timestamp | None = None
     """When it came in."""
 
     uploaded_by: str | None = None
@@ -2765,7 +2767,7 @@ class BatchUploadedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["batch.uploaded"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BatchUploadedEventData
@@ -2805,10 +2807,10 @@ class BatchEventData(Struct, frozen=True, kw_only=True):
     skipped_rows: int | None = None
     """Rows left out."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When it was uploaded."""
 
-    completed_at: datetime | None = None
+    completed_at: Timestamp | None = None
     """When it ended."""
 
 
@@ -2821,7 +2823,7 @@ class BatchCompletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["batch.completed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BatchEventData
@@ -2857,7 +2859,7 @@ class BatchFailedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["batch.failed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BatchFailedEventData
@@ -2888,7 +2890,7 @@ class FXQuoteEventData(Struct, frozen=True, kw_only=True):
     locked: bool | None = None
     """True: the rate is held."""
 
-    expires_at: datetime | None = None
+    expires_at: Timestamp | None = None
     """Until when."""
 
 
@@ -2901,7 +2903,7 @@ class FXQuoteCreatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["fx.quote.created"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: FXQuoteEventData
@@ -2951,7 +2953,7 @@ class FXExchangeCreatedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["fx.exchange.created"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: FXExchangeEventData
@@ -2967,7 +2969,7 @@ class FXExchangeCompletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["fx.exchange.completed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: FXExchangeEventData
@@ -2995,7 +2997,7 @@ class FXExchangeFailedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["fx.exchange.failed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: FXExchangeFailedEventData
@@ -3029,7 +3031,7 @@ class FundingCreditEventData(Struct, frozen=True, kw_only=True):
     source_provider: str | None = None
     """Provider it came through."""
 
-    credited_at: datetime | None = None
+    credited_at: Timestamp | None = None
     """When it was credited."""
 
 
@@ -3042,7 +3044,7 @@ class FundingCreditEvent(Struct, frozen=True, kw_only=True):
     type: Literal["funding.credit"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: FundingCreditEventData
@@ -3058,7 +3060,7 @@ class ScreeningHitEvent(Struct, frozen=True, kw_only=True):
     type: Literal["screening.hit"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: dict[str, object]
@@ -3090,7 +3092,7 @@ class VerificationLinkSentEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.link_sent"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3106,7 +3108,7 @@ class VerificationStartedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.started"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3122,7 +3124,7 @@ class VerificationApprovedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.approved"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3138,7 +3140,7 @@ class VerificationDeclinedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.declined"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3154,7 +3156,7 @@ class VerificationReviewEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.review"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3170,7 +3172,7 @@ class VerificationExpiredEvent(Struct, frozen=True, kw_only=True):
     type: Literal["verification.expired"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: VerificationEventData
@@ -3186,7 +3188,7 @@ class IntelligenceEvaluationCompletedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.evaluation.completed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: dict[str, object]
@@ -3202,7 +3204,7 @@ class IntelligenceEvaluationFailedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.evaluation.failed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: dict[str, object]
@@ -3242,7 +3244,7 @@ class ReviewWebhookData(Struct, frozen=True, kw_only=True):
     status: ReviewStatus | str | None = None
     """Where the review stands; when opened, reopened, closed or overdue."""
 
-    due_at: datetime | None = None
+    due_at: Timestamp | None = None
     """When it is due; when opened, reopened or overdue."""
 
     decision_id: str | None = None
@@ -3272,7 +3274,7 @@ class ReviewWebhookData(Struct, frozen=True, kw_only=True):
     note_id: str | None = None
     """The note; when one was added."""
 
-    occurred_at: datetime
+    occurred_at: Timestamp
     """When it happened."""
 
 
@@ -3285,7 +3287,7 @@ class IntelligenceReviewOpenedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.opened"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3301,7 +3303,7 @@ class IntelligenceReviewDecisionProposedEvent(Struct, frozen=True, kw_only=True)
     type: Literal["intelligence.review.decision_proposed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3317,7 +3319,7 @@ class IntelligenceReviewDecidedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.decided"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3333,7 +3335,7 @@ class IntelligenceReviewReopenedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.reopened"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3349,7 +3351,7 @@ class IntelligenceReviewClosedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.closed"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3365,7 +3367,7 @@ class IntelligenceReviewOverdueEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.overdue"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3381,7 +3383,7 @@ class IntelligenceReviewNoteAddedEvent(Struct, frozen=True, kw_only=True):
     type: Literal["intelligence.review.note_added"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: ReviewWebhookData
@@ -3403,7 +3405,7 @@ class BalanceLowEventData(Struct, frozen=True, kw_only=True):
     threshold_amount: Decimal
     """The threshold, as set in the portal."""
 
-    latched_at: datetime | None = None
+    latched_at: Timestamp | None = None
     """When the balance crossed it."""
 
 
@@ -3416,7 +3418,7 @@ class BalanceLowEvent(Struct, frozen=True, kw_only=True):
     type: Literal["balance.low"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: BalanceLowEventData
@@ -3453,7 +3455,7 @@ class TestEventData(Struct, frozen=True, kw_only=True):
     dest_currency: str | None = None
     """Currency of `dest_amount`."""
 
-    created_at: datetime | None = None
+    created_at: Timestamp | None = None
     """When the event was made."""
 
 
@@ -3466,7 +3468,7 @@ class TestEvent(Struct, frozen=True, kw_only=True):
     type: Literal["test"]
     """What happened."""
 
-    created_at: datetime
+    created_at: Timestamp
     """When the event was created."""
 
     data: TestEventData

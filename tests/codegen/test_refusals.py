@@ -11,7 +11,7 @@ import pytest
 from codegen.__main__ import main
 from codegen.errors import CodegenError
 from codegen.pipeline import compile_document
-from tests.codegen.documents import TEXT, Node, answer, body, document, operation, parameter, write
+from tests.codegen.documents import TEXT, Node, answer, body, document, operation, overlay, parameter, write
 
 THING = {"$ref": "#/components/schemas/Thing"}
 
@@ -92,7 +92,7 @@ REFUSALS: dict[str, tuple[Node, str]] = {
     ),
     "a form without a file": (
         document({"/v1/things": {"post": operation("send", requestBody=body(fields(), "multipart/form-data"))}}),
-        "send: its form has 0 files, and only 1 is supported",
+        "send: its form has no file. Give the field that is one `format: binary`",
     ),
     "a form with a field that is no text": (
         document(
@@ -250,9 +250,9 @@ def test_a_page_with_a_cursor_compiles(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_one_sentence_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = write(tmp_path, getting(mapped="class"))
+    spec, laid = write(tmp_path, getting(mapped="class")), write(tmp_path, overlay(), "overlay.yaml")
 
-    status = main(["--spec", str(spec), "--out", str(tmp_path / "out")])
+    status = main(["--spec", str(spec), "--overlay", str(laid), "--out", str(tmp_path / "out")])
 
     printed = capsys.readouterr()
     assert status == 1
