@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "anton_async"
 
-INNER = {"errors", "config", "clock", "money", "operation", "response", "_version"}
+INNER = {"errors", "config", "clock", "hooks", "log", "money", "operation", "response", "_version"}
 ALLOWED = {
     "auth": INNER,
     "transport": INNER | {"auth"},
     "models": {"money", "models"},
     "resources": INNER | {"transport", "models", "resources", "pagination", "_resource", "upload", "download"},
-    "webhooks": {"errors", "models", "webhooks"},
+    "webhooks": {"clock", "errors", "log", "models", "webhooks"},
     "sandbox": {"clock", "sandbox"},
     "bulk": INNER | {"client", "models", "resources", "transport", "bulk"},
 }

@@ -9,19 +9,19 @@ again is acknowledged and not handled again; one whose handler failed, or was cu
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 from anton_async.clock import SYSTEM_CLOCK, Clock
 from anton_async.errors import ConfigurationError
+from anton_async.log import get_log
 from anton_async.models.events import EVENTS, Subscribe
 from anton_async.webhooks.event import Event, read_event
 from anton_async.webhooks.store import EventStore, MemoryEventStore
 from anton_async.webhooks.verifier import Headers, WebhookVerifier
 
-logger = logging.getLogger("anton_async.webhooks")
+logger = get_log("anton_async.webhooks")
 
 E = TypeVar("E")
 Handler: TypeAlias = Callable[[E], Awaitable[object]]

@@ -128,7 +128,7 @@ def test_the_demo_speaks_of_one_payout_in_the_singular(tmp_path: Path) -> None:
     assert "Ledger: 1 payout booked in this run, exactly once, and it is the one the job reports." in run.stderr
 
 
-@pytest.mark.parametrize("imported", ["asyncio", "aiohttp", "anton_async.client"])
+@pytest.mark.parametrize("imported", ["asyncio", "aiohttp", "anton_async.resources"])
 def test_ctrl_c_while_the_demo_still_starts_shows_no_traceback(imported: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-X", "importtime", str(ROOT / "examples" / "demo.py")],
