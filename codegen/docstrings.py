@@ -14,6 +14,7 @@ from codegen.operations import Endpoint, Failure
 from codegen.waits import Wait
 
 _INDENT = 8
+_LOOKING = "Looks again and again, less and less often. Webhooks tell sooner and cost no requests."
 _ERRORS = {
     400: "BadRequestError",
     401: "AuthenticationError",
@@ -53,10 +54,10 @@ def method_docstring(endpoint: Endpoint, arguments: Sequence[Argument]) -> str:
 def wait_docstring(endpoint: Endpoint, wait: Wait, identifier: str) -> str:
     """Return the docstring literal of a waiting helper beside `endpoint`."""
     terminal, _, _ = wait.terminal.partition(" | ")
-    until = "".join(f", or `{value}`" for value in wait.until)
+    ends = f"Ends when `{wait.field}` is one of `{terminal}`{''.join(f', or `{value}`' for value in wait.until)}."
     blocks = [
-        f"Wait until `{wait.field}` is one of `{terminal}`{until}.",
-        "Looks again and again, less and less often. Webhooks tell sooner and cost no requests.",
+        text.paragraph(text.sentence(wait.summary), _INDENT),
+        text.paragraph(f"{ends} {_LOOKING}", _INDENT),
         _section("Args", [f"{identifier}: As in `{endpoint.method}`.", "timeout: Seconds to wait; more than 0."]),
         _section("Returns", [f"The `{endpoint.answer}` in its last state."]),
         _section(

@@ -29,12 +29,14 @@ _ENUMS = "generated_enums"
 
 
 _IMPORTS = (
+    ("anton_async.masking", "Masked"),
     ("datetime", "datetime"),
     ("msgspec", "Meta"),
     ("msgspec", "UNSET"),
     ("msgspec", "UnsetType"),
     ("msgspec", "field"),
     ("typing", "Annotated"),
+    ("typing", "ClassVar"),
 )
 """What the templates use, and the generator imports only where its own templates would."""
 
@@ -160,8 +162,19 @@ def _template_data(side: Side, *, request: bool) -> defaultdict[str, dict[str, A
         data[struct.name] = {
             "docstring": text.docstring(text.sentence(struct.text), indent=4) if struct.text else "",
             "members": {member.name: _member_data(member, request=request) for member in struct.members},
+            **_mask(side, struct),
         }
     return data
+
+
+def _mask(side: Side, struct: Struct) -> Mapping[str, str]:
+    """Return what the template has to know of a struct with sensitive fields of its own."""
+    if not any(member.sensitive for member in struct.members):
+        return {}
+    base = side.structs[struct.base] if struct.base else None
+    if base is not None and _mask(side, base):
+        return {"masked_base": base.name, "inherited_mask": f" | {base.name}.sensitive_fields"}
+    return {"masked_base": f"Masked, {base.name}" if base else "Masked"}
 
 
 def _member_data(member: Member, *, request: bool) -> Mapping[str, str]:
@@ -169,6 +182,8 @@ def _member_data(member: Member, *, request: bool) -> Mapping[str, str]:
     if request:
         description = f"{description} {text.about_null(member)}".strip()
     docstring = {"docstring": text.docstring(description, indent=4) if description else ""}
+    if member.sensitive:
+        docstring["sensitive"] = "yes"
     if member.required:
         return docstring
     return {**docstring, "type": " | UnsetType", "default": "UNSET"} if request else {**docstring, "default": "None"}

@@ -24,6 +24,7 @@ MODULE_NAMES = frozenset(
         "Any",
         "Download",
         "FileInput",
+        "Final",
         "Rule",
         "Upload",
         "Literal",

@@ -13,6 +13,10 @@ TIMESTAMP = "Timestamp"
 """The scalar that stands for an instant in requests."""
 
 
+SENSITIVE = "x-anton-sensitive"
+"""The overlay's key on fields whose values must not be seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One field of a struct.
@@ -30,6 +34,11 @@ class Member:
     required: bool
     nullable: bool
     facts: Node
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether the overlay says that its value must not be seen."""
+        return self.facts.get(SENSITIVE) is True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,7 @@ from typing import cast
 from codegen.calls import Call
 from codegen.document import Document, Node, child, schema_name
 from codegen.errors import CodegenError, about
-from codegen.schemas import Member, Schemas, Side
-
-_KEY = "x-anton-sensitive"
+from codegen.schemas import SENSITIVE, Member, Schemas, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class _Field:
 
     @property
     def sensitive(self) -> bool:
-        return self.member.facts.get(_KEY) is True
+        return self.member.sensitive
 
 
 def sensitive_paths(call: Call, schemas: Schemas) -> tuple[str, ...]:
@@ -44,7 +42,8 @@ def check_sensitive(document: Document, calls: Sequence[Call], schemas: Schemas)
     """
     fields = [(call, field) for call in calls for field in _fields(call, schemas)]
     known = {field.member.name for _, field in fields if field.sensitive}
-    silent = [(call, field) for call, field in fields if field.member.name in known and _KEY not in field.member.facts]
+    named = [(call, field) for call, field in fields if field.member.name in known]
+    silent = [(call, field) for call, field in named if SENSITIVE not in field.member.facts]
     if not silent:
         return
     call, first = silent[0]
@@ -52,7 +51,7 @@ def check_sensitive(document: Document, calls: Sequence[Call], schemas: Schemas)
     with about(call.node), about(_node(document, first)):
         raise CodegenError(
             f"{', '.join(found)}: a field of this name is sensitive elsewhere. Say in the overlay whether this one is: "
-            f"`{_KEY}: true` keeps it out of logs and errors, `{_KEY}: false` does not."
+            f"`{SENSITIVE}: true` keeps it out of logs and errors, `{SENSITIVE}: false` does not."
         )
 
 

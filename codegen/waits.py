@@ -24,6 +24,7 @@ class Wait:
         state: Python expression of that, of an answer called `found`.
         terminal: Python expression of the values that end the wait.
         until: values beside the terminal ones that end it.
+        summary: what it waits for, in a sentence.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Wait:
     state: str
     terminal: str
     until: tuple[str, ...]
+    summary: str
 
 
 def waits(node: Node) -> list[object]:
@@ -73,6 +75,7 @@ def _wait(call: Call, asked: object, schemas: Schemas) -> Wait:
         state=_expression(call, steps),
         terminal=_terminal(call, enum, until),
         until=until,
+        summary=str(asked.get("summary", f"Wait until `{'.'.join(steps)}` has a final value")),
     )
 
 

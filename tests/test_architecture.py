@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "anton_async"
 
-INNER = {"errors", "config", "clock", "hooks", "log", "money", "operation", "response", "_version"}
+INNER = {"errors", "config", "clock", "finite", "hooks", "log", "money", "operation", "response", "_version"}
 ALLOWED = {
     "auth": INNER,
     "transport": INNER | {"auth"},
-    "models": {"money", "models"},
+    "models": {"masking", "money", "models"},
     "resources": INNER | {"transport", "models", "resources", "pagination", "_resource", "upload", "download"},
-    "webhooks": {"clock", "errors", "log", "models", "webhooks"},
+    "webhooks": {"clock", "errors", "finite", "log", "models", "webhooks"},
     "sandbox": {"clock", "sandbox"},
     "bulk": INNER | {"client", "models", "resources", "transport", "bulk"},
 }

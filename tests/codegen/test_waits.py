@@ -62,7 +62,7 @@ def test_a_wait_looks_at_a_field(field: str, state: str, tmp_path: Path) -> None
     assert "async def wait(self, id: str, /, *, timeout: float = 300.0) -> Report:" in source
     assert f"state=lambda found: {state}," in source
     assert "terminal=STATE_TERMINAL," in source
-    assert f"Wait until `{field}` is one of `STATE_TERMINAL`." in source
+    assert f"Ends when `{field}` is one of `STATE_TERMINAL`." in source
 
 
 def test_one_retrieval_may_have_several_waits(tmp_path: Path) -> None:

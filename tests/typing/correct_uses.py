@@ -212,10 +212,10 @@ async def verifications(anton: AntonClient) -> None:
     assert_type(await anton.verifications.retrieve("vsub_1"), m.VerificationSubject)
     assert_type(await anton.verifications.wait("vsub_1"), m.VerificationSubject)
     assert_type(await anton.verifications.reverify("vsub_1"), m.VerificationAttempt)
-    assert_type(await anton.verifications.resend("vrf_1"), m.VerificationAttempt)
+    assert_type(await anton.verifications.resend_link("vrf_1"), m.VerificationAttempt)
     assert_type(await anton.verifications.regenerate("vrf_1"), m.VerificationAttempt)
     assert_type(await anton.verifications.revoke("vrf_1"), m.VerificationAttempt)
-    assert_type(await anton.verifications.resend_owner("vrf_1", "vubo_1"), m.OwnerVerificationLink)
+    assert_type(await anton.verifications.resend_owner_link("vrf_1", "vubo_1"), m.OwnerVerificationLink)
     assert_type(await anton.verifications.retrieve_stats(), m.VerificationStats)
     assert_type(anton.verifications.list(type="business", limit=5), Pager[m.VerificationSubject])
 

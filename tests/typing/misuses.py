@@ -60,7 +60,7 @@ async def arguments(anton: AntonClient) -> None:
     await anton.sandbox.create_deposit(currency="EUR")  # wrong: amount is missing
     await anton.payouts.create(beneficiary_id="ben_1")  # wrong: most is missing
     await anton.payouts.retrieve()  # wrong: id is missing
-    await anton.verifications.resend_owner("vrf_1")  # wrong: the owner is missing
+    await anton.verifications.resend_owner_link("vrf_1")  # wrong: the owner is missing
     await anton.batches.upload(file_name="a.csv")  # wrong: file is missing
     await anton.fx.exchange("fxq_1")  # wrong: keywords only
     anton.payouts.list(50)  # wrong: keywords only
