@@ -60,10 +60,10 @@ class FileStream:
         self._body = body
         self._progress = progress
         self._ended = ended
-        self.headers = body.headers
-        self.media_type = _media_type(body.headers)
-        self.file_name = _file_name(body.headers)
-        self.size = body.size
+        self.headers: Mapping[str, str] = body.headers
+        self.media_type: str = _media_type(body.headers)
+        self.file_name: str | None = _file_name(body.headers)
+        self.size: int | None = body.size
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         received = 0

@@ -92,7 +92,7 @@ class AntonError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.outcome = outcome or self.default_outcome
+        self.outcome: Outcome = outcome or self.default_outcome
         self.idempotency_key = idempotency_key
         self.request_id = request_id
         self.attempts = attempts
@@ -172,7 +172,7 @@ class ApiError(AntonError):
         self.status = status
         self.code: ErrorCode | str | None = code
         self.details = details
-        self.is_retryable = status in _PASSING or (status == 409 and code == "idempotency_in_flight")
+        self.is_retryable: bool = status in _PASSING or (status == 409 and code == "idempotency_in_flight")
 
     @property
     def settles_earlier_attempts(self) -> bool:

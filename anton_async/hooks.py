@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from anton_async.errors import ConfigurationError, Outcome
 from anton_async.log import get_log
 
-logger = get_log("anton_async.hooks")
+logger: Final = get_log("anton_async.hooks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ class TokenCall(Authorization):
     def __init__(self, credentials: OAuthCredentials, prover: Prover) -> None:
         self._credentials = credentials
         self._prover = prover
-        self.remote = prover.remote
+        self.remote: bool = prover.remote
         self.nonce: str | None = None
 
     def headers(self, method: str, url: URL) -> dict[str, str]:
@@ -81,7 +81,7 @@ class DPoPBound(Authorization):
         self.token: AccessToken = token
         self._prover = prover
         self._turns = turns
-        self.remote = prover.remote
+        self.remote: bool = prover.remote
         self.nonce: str | None = None
         self.offset: float = prover.offset
 
@@ -100,7 +100,7 @@ class DPoPBound(Authorization):
 
     def _about_to_leave(self, url: URL) -> None:
         self.nonce = self._prover.nonces.get(url)
-        self.offset = self._prover.offset
+        self.offset: float = self._prover.offset
         self._turns.leaves(self)
 
 

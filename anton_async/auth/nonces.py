@@ -14,6 +14,7 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 from weakref import WeakSet
 
 from yarl import URL
@@ -21,7 +22,7 @@ from yarl import URL
 from anton_async.clock import Clock
 from anton_async.log import get_log
 
-logger = get_log("anton_async.auth")
+logger: Final = get_log("anton_async.auth")
 
 _NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")
 _MAX_ORIGINS = 64

@@ -22,6 +22,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import msgspec
 
@@ -29,7 +30,7 @@ from anton_async.clock import Clock
 from anton_async.errors import AntonError, ConfigurationError, Outcome, TokenError
 from anton_async.log import get_log
 
-logger = get_log("anton_async.auth")
+logger: Final = get_log("anton_async.auth")
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token of RFC 6750 section 2.1
 _MAX_TOKEN_CHARS = 16 * 1024

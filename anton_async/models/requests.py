@@ -60,7 +60,7 @@ IntelligenceCurrencyOrAssetCode: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Z
 class CreateAccessTokenRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `createAccessToken`."""
 
-    sensitive_fields: ClassVar = frozenset({"client_secret"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"client_secret"})
 
     grant_type: Literal["client_credentials"]
     """The only grant there is."""
@@ -136,7 +136,7 @@ class SessionAssertion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class PayoutCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything needed to pay one instrument once."""
 
-    sensitive_fields: ClassVar = frozenset({"end_user_ip", "session"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"end_user_ip", "session"})
 
     beneficiary_id: Annotated[str, Meta(pattern=r"^ben_[a-zA-Z0-9]+\Z")]
     """The beneficiary to pay."""
@@ -191,7 +191,7 @@ class PayoutCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fiel
 class CancelPayoutRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `cancelPayout`."""
 
-    sensitive_fields: ClassVar = frozenset({"end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"end_user_ip"})
 
     reason: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
     """Why, in your words, for the audit trail."""
@@ -203,7 +203,7 @@ class CancelPayoutRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fiel
 class ListBeneficiariesQuery(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Query parameters of `listBeneficiaries`."""
 
-    sensitive_fields: ClassVar = frozenset({"search"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"search"})
 
     limit: Annotated[int, Meta(ge=1, le=100)] | UnsetType = UNSET
     """How many items a page holds at most."""
@@ -327,7 +327,7 @@ class BeneficiaryCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown
     other out.
     """
 
-    sensitive_fields: ClassVar = frozenset({"individual", "business", "end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"individual", "business", "end_user_ip"})
 
     type: BeneficiaryType
     """Whether this is a person or a company."""
@@ -354,7 +354,7 @@ class BeneficiaryCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown
 class BeneficiaryUpdateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change about a beneficiary. Everything is optional, and what is left out stays."""
 
-    sensitive_fields: ClassVar = frozenset({"display_name", "end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name", "end_user_ip"})
 
     display_name: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
     """Name to show."""
@@ -375,7 +375,7 @@ class BeneficiaryUpdateRequest(Masked, frozen=True, kw_only=True, forbid_unknown
 class BeneficiaryPIIUpdateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The complete new details of a beneficiary. Fill in `individual` or `business`, whichever the beneficiary is."""
 
-    sensitive_fields: ClassVar = frozenset({"individual", "business", "end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"individual", "business", "end_user_ip"})
 
     individual: IndividualDetails | UnsetType = UNSET
     """The person. Expected when the beneficiary is an individual."""
@@ -390,7 +390,7 @@ class BeneficiaryPIIUpdateRequest(Masked, frozen=True, kw_only=True, forbid_unkn
 class ArchiveBeneficiaryRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `archiveBeneficiary`."""
 
-    sensitive_fields: ClassVar = frozenset({"end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"end_user_ip"})
 
     end_user_ip: str | UnsetType = UNSET
     """Address of the person acting on your side."""
@@ -399,7 +399,7 @@ class ArchiveBeneficiaryRequest(Masked, frozen=True, kw_only=True, forbid_unknow
 class RestoreBeneficiaryRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `restoreBeneficiary`."""
 
-    sensitive_fields: ClassVar = frozenset({"end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"end_user_ip"})
 
     end_user_ip: str | UnsetType = UNSET
     """Address of the person acting on your side."""
@@ -427,7 +427,7 @@ class ListInstrumentsForBeneficiaryQuery(Struct, frozen=True, kw_only=True, forb
 class InstrumentCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A destination to add to a beneficiary. Which `credentials` are wanted depends on `method` and `country`."""
 
-    sensitive_fields: ClassVar = frozenset({"credentials", "end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"credentials", "end_user_ip"})
 
     method: PaymentMethodCode
     """Format of the credentials."""
@@ -456,7 +456,7 @@ class InstrumentCreateRequest(Masked, frozen=True, kw_only=True, forbid_unknown_
 class ListInstrumentsQuery(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Query parameters of `listInstruments`."""
 
-    sensitive_fields: ClassVar = frozenset({"search"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"search"})
 
     limit: Annotated[int, Meta(ge=1, le=100)] | UnsetType = UNSET
     """How many items a page holds at most."""
@@ -488,7 +488,7 @@ class ListInstrumentsQuery(Masked, frozen=True, kw_only=True, forbid_unknown_fie
 class UpdateInstrumentRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `updateInstrument`."""
 
-    sensitive_fields: ClassVar = frozenset({"end_user_ip"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"end_user_ip"})
 
     label: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
     """A name to recognise it by."""
@@ -830,7 +830,7 @@ class IntelligenceDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class IntelligenceEntity(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The person or business to look at. The more you give, the better namesakes can be told apart."""
 
-    sensitive_fields: ClassVar = frozenset(
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset(
         {"name", "birth_date", "address", "email", "phone", "nationality", "document", "vault_token_id"}
     )
 
@@ -919,7 +919,9 @@ class IntelligenceInstrument(Masked, frozen=True, kw_only=True, forbid_unknown_f
     details of another type are refused.
     """
 
-    sensitive_fields: ClassVar = frozenset({"bank_account", "crypto_wallet", "card", "iban", "vault_token_id"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset(
+        {"bank_account", "crypto_wallet", "card", "iban", "vault_token_id"}
+    )
 
     type: IntelligenceInstrumentType
     """Kind of instrument."""
@@ -1000,7 +1002,7 @@ class IntelligenceContext(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class CreateIntelligenceEvaluationRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to evaluate. Unknown fields are refused. Personal data is used in memory only; what is stored is redacted."""
 
-    sensitive_fields: ClassVar = frozenset({"merchant", "context"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"merchant", "context"})
 
     use_case: IntelligenceUseCase
     """What the evaluation is for. `payee_registration` needs the name or the vault token of the entity, and so does
@@ -1054,7 +1056,7 @@ class ListReviewsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ReviewDecisionRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A decision to record."""
 
-    sensitive_fields: ClassVar = frozenset({"note"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"note"})
 
     decision: RecordableReviewDecision
     """What you decide; one of the five values the API takes, and one the kind of review allows."""
@@ -1069,7 +1071,7 @@ class ReviewDecisionRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fi
 class AddReviewNoteRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of `addReviewNote`."""
 
-    sensitive_fields: ClassVar = frozenset({"text"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"text"})
 
     text: Annotated[str, Meta(max_length=2000)]
     """What the note says."""
@@ -1109,7 +1111,7 @@ class ListVerificationSubjectsQuery(Struct, frozen=True, kw_only=True, forbid_un
 class CreateVerificationSubjectRequest(Masked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person or a business to verify, and how the first link travels."""
 
-    sensitive_fields: ClassVar = frozenset({"display_name", "email", "message"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name", "email", "message"})
 
     type: CreateVerificationSubjectType
     """Whether this is a person or a business."""

@@ -80,7 +80,7 @@ Timestamp: TypeAlias = Annotated[datetime, Meta(tz=True)]
 class AccessToken(Masked, frozen=True, kw_only=True):
     """Answer of `createAccessToken`."""
 
-    sensitive_fields: ClassVar = frozenset({"access_token"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"access_token"})
 
     access_token: str
     """The token, a signed JWT. Send it as `Authorization: DPoP <token>`."""
@@ -155,7 +155,7 @@ class PayoutDelivery(Struct, frozen=True, kw_only=True):
 class Payout(Masked, frozen=True, kw_only=True):
     """A single transfer out of your balance to one instrument. What the rail knows about it is filled in on the way."""
 
-    sensitive_fields: ClassVar = frozenset({"wallet_address"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"wallet_address"})
 
     id: str
     """Identifier of the payout."""
@@ -356,7 +356,7 @@ class PayoutEvent(Struct, frozen=True, kw_only=True):
 class Beneficiary(Masked, frozen=True, kw_only=True):
     """Someone you can pay. Apart from the display name it shows no personal details."""
 
-    sensitive_fields: ClassVar = frozenset({"display_name"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name"})
 
     id: str
     """Identifier of the beneficiary."""
@@ -469,7 +469,7 @@ class BeneficiaryImportPreviewSummary(Struct, frozen=True, kw_only=True):
 class BeneficiaryImportRow(Masked, frozen=True, kw_only=True):
     """One row of an import file, as it was read and checked."""
 
-    sensitive_fields: ClassVar = frozenset({"errors", "individual", "business"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"errors", "individual", "business"})
 
     row_number: int
     """Row in the file, counted from 1 below the header."""
@@ -529,7 +529,7 @@ class BeneficiaryImportConfirmError(Struct, frozen=True, kw_only=True):
 class BeneficiaryImportConfirm(Masked, frozen=True, kw_only=True):
     """What an import created, and what it did not."""
 
-    sensitive_fields: ClassVar = frozenset({"errors"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"errors"})
 
     import_id: str
     """Identifier of the import."""
@@ -807,7 +807,7 @@ class BatchError(Struct, frozen=True, kw_only=True):
 class BatchWarning(Masked, frozen=True, kw_only=True):
     """A remark on one row of a batch, which will be paid all the same. It never tells results of screening."""
 
-    sensitive_fields: ClassVar = frozenset({"message"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"message"})
 
     row: int
     """Row in the file as you uploaded it, counted from 1."""
@@ -824,7 +824,7 @@ class BatchWarning(Masked, frozen=True, kw_only=True):
 class BatchFindings(Masked, frozen=True, kw_only=True):
     """What validation found."""
 
-    sensitive_fields: ClassVar = frozenset({"errors"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"errors"})
 
     errors: list[BatchError] | None = None
     """Problems that keep a row from being paid."""
@@ -914,7 +914,7 @@ class MerchantAccount(Struct, frozen=True, kw_only=True):
 class AccountDetails(Masked, frozen=True, kw_only=True):
     """Where to send a deposit. Only what the country and the bank use is filled in."""
 
-    sensitive_fields: ClassVar = frozenset(
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset(
         {"iban", "bic", "account_number", "sort_code", "holder_name", "routing_codes"}
     )
 
@@ -949,7 +949,7 @@ class AccountDetails(Masked, frozen=True, kw_only=True):
 class MerchantTransaction(Masked, frozen=True, kw_only=True):
     """A movement on one of your accounts."""
 
-    sensitive_fields: ClassVar = frozenset({"counterparty_name"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"counterparty_name"})
 
     id: str
     """Identifier of the transaction, in no fixed form."""
@@ -1350,7 +1350,7 @@ class WebhookSubscription(Struct, frozen=True, kw_only=True):
 class CreatedWebhookSubscription(Masked, WebhookSubscription, frozen=True, kw_only=True):
     """Answer of `createWebhookSubscription`."""
 
-    sensitive_fields: ClassVar = frozenset({"secret"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     secret: str | None = None
     """What deliveries to this endpoint are signed with: `whsec_` and 64 hex digits. The whole text is the key. Keep it
@@ -1361,7 +1361,7 @@ class CreatedWebhookSubscription(Masked, WebhookSubscription, frozen=True, kw_on
 class WebhookSecret(Masked, frozen=True, kw_only=True):
     """The secret in use."""
 
-    sensitive_fields: ClassVar = frozenset({"secret"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     secret: str
     """What deliveries are signed with: `whsec_` and 64 hex digits. The whole text is the key."""
@@ -1370,7 +1370,7 @@ class WebhookSecret(Masked, frozen=True, kw_only=True):
 class RotatedWebhookSecret(Masked, frozen=True, kw_only=True):
     """The new secret, and how long the old one goes on."""
 
-    sensitive_fields: ClassVar = frozenset({"secret"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     secret: str
     """The new secret. The whole text is the key."""
@@ -1389,7 +1389,7 @@ class WebhookTest(Struct, frozen=True, kw_only=True):
 class WebhookEvent(Masked, frozen=True, kw_only=True):
     """Something that happened in your account, kept whether or not it was delivered."""
 
-    sensitive_fields: ClassVar = frozenset({"payload"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"payload"})
 
     id: str
     """Identifier of the event, the same in every delivery of it."""
@@ -1410,7 +1410,7 @@ class WebhookEvent(Masked, frozen=True, kw_only=True):
 class WebhookDelivery(Masked, frozen=True, kw_only=True):
     """How delivering one event to one endpoint went."""
 
-    sensitive_fields: ClassVar = frozenset({"request_headers", "response_body", "response_headers"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"request_headers", "response_body", "response_headers"})
 
     id: str
     """Identifier of the delivery."""
@@ -1766,7 +1766,7 @@ class IntelligenceEvidence(Struct, frozen=True, kw_only=True):
 class ReviewSubject(Masked, frozen=True, kw_only=True):
     """Whom or what it is about."""
 
-    sensitive_fields: ClassVar = frozenset({"display"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display"})
 
     type: ReviewSubjectType | str
     """What kind of subject that is."""
@@ -2019,7 +2019,7 @@ class ReviewDecisionResult(Struct, frozen=True, kw_only=True):
 class VerificationCheck(Masked, frozen=True, kw_only=True):
     """One thing that was checked in an attempt, such as the document or the selfie."""
 
-    sensitive_fields: ClassVar = frozenset({"detail"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"detail"})
 
     type: str
     """What was checked, as a name for programs; new ones may appear."""
@@ -2039,7 +2039,7 @@ class VerificationScreening(Masked, frozen=True, kw_only=True):
     by itself to a refusal.
     """
 
-    sensitive_fields: ClassVar = frozenset({"detail"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"detail"})
 
     status: VerificationScreeningStatus | str
     """What the search found."""
@@ -2059,7 +2059,7 @@ class VerificationUBO(Masked, frozen=True, kw_only=True):
     business is approved only when all of them are.
     """
 
-    sensitive_fields: ClassVar = frozenset({"display_name", "email"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name", "email"})
 
     id: str
     """Identifier of the owner, beginning with `vubo_`."""
@@ -2083,7 +2083,7 @@ class VerificationUBO(Masked, frozen=True, kw_only=True):
 class VerificationAttempt(Masked, frozen=True, kw_only=True):
     """One try at verifying a subject."""
 
-    sensitive_fields: ClassVar = frozenset({"hosted_link"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"hosted_link"})
 
     id: str
     """Identifier of the attempt, beginning with `vrf_`."""
@@ -2121,7 +2121,7 @@ class VerificationAttempt(Masked, frozen=True, kw_only=True):
 class VerificationSubject(Masked, frozen=True, kw_only=True):
     """A person or a business you verify. The true name stays in a vault and can only be seen in the dashboard."""
 
-    sensitive_fields: ClassVar = frozenset({"display_name", "email"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name", "email"})
 
     id: str
     """Identifier of the subject, beginning with `vsub_`."""
@@ -2161,7 +2161,7 @@ class StartedVerification(Struct, frozen=True, kw_only=True):
 class OwnerVerificationLink(Masked, frozen=True, kw_only=True):
     """The link alone."""
 
-    sensitive_fields: ClassVar = frozenset({"hosted_link"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"hosted_link"})
 
     hosted_link: str
     """Where the owner's flow is. It works for whoever has it."""
@@ -2577,7 +2577,7 @@ class BeneficiaryEventData(Masked, frozen=True, kw_only=True):
     score.
     """
 
-    sensitive_fields: ClassVar = frozenset({"display_name"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"display_name"})
 
     id: str
     """The beneficiary."""
@@ -2881,7 +2881,7 @@ class BatchCompletedEvent(Struct, frozen=True, kw_only=True):
 class BatchEventError(Masked, frozen=True, kw_only=True):
     """Something wrong with a file or with one of its rows."""
 
-    sensitive_fields: ClassVar = frozenset({"message"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"message"})
 
     row: int | None = None
     """Row in the file."""
@@ -3057,7 +3057,7 @@ class FXExchangeFailedEvent(Struct, frozen=True, kw_only=True):
 class FundingCreditEventData(Masked, frozen=True, kw_only=True):
     """Money that came in."""
 
-    sensitive_fields: ClassVar = frozenset({"sender_name"})
+    sensitive_fields: ClassVar[frozenset[str]] = frozenset({"sender_name"})
 
     id: str
     """The deposit."""

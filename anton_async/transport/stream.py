@@ -22,7 +22,7 @@ class BodyStream:
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.headers: Mapping[str, str] = response.headers
-        self.size = response.content_length
+        self.size: int | None = response.content_length
 
     @staticmethod
     async def drain(response: aiohttp.ClientResponse, receive: Receive) -> None:

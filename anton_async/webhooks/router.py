@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 from anton_async.clock import SYSTEM_CLOCK, Clock
 from anton_async.errors import ConfigurationError
@@ -21,7 +21,7 @@ from anton_async.webhooks.event import Event, read_event
 from anton_async.webhooks.store import EventStore, MemoryEventStore
 from anton_async.webhooks.verifier import Headers, WebhookVerifier
 
-logger = get_log("anton_async.webhooks")
+logger: Final = get_log("anton_async.webhooks")
 
 E = TypeVar("E")
 Handler: TypeAlias = Callable[[E], Awaitable[object]]
