@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
 from anton_async.sandbox.document import Operation
 from anton_async.sandbox.errors import Answer
+from anton_async.sandbox.forms import Form
 
 Handler = Callable[["Call"], Answer]
+
+_DEFAULT_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, object]
     body: Mapping[str, object]
+    form: Form = field(default_factory=lambda: Form({}))
+    simulate: str | None = None  # the ending that a payout is asked to have
 
     @property
     def id(self) -> str:
@@ -31,7 +36,7 @@ class Call:
     @property
     def limit(self) -> int:
         """The page size."""
-        return msgspec.convert(self.query["limit"], int)
+        return msgspec.convert(self.query.get("limit", _DEFAULT_LIMIT), int)
 
     def text(self, name: str) -> str | None:
         """Return a query parameter, None when it was not sent."""
@@ -41,6 +46,15 @@ class Call:
         """Return the values of a query parameter that may be repeated."""
         return frozenset(msgspec.convert(self.query.get(name, ()), list[str]))
 
+    def flag(self, name: str) -> bool:
+        """Return a true-or-false parameter, False when it was not sent."""
+        return self.query.get(name) is True
+
     def moment(self, name: str) -> datetime | None:
         """Return a timestamp parameter, None when it was not sent."""
         return msgspec.convert(self.query.get(name), datetime | None)
+
+
+def block(holder: Mapping[str, object], name: str) -> dict[str, object]:
+    """Return an object inside a body, an empty one when it is not there."""
+    return msgspec.convert(holder.get(name) or {}, dict[str, object])

@@ -16,13 +16,26 @@ from urllib.parse import unquote
 
 import msgspec
 
-from anton_async.sandbox.errors import Refusal
+from anton_async.sandbox.errors import Refusal, invalid
 from anton_async.sandbox.paging import read_limit
 from anton_async.sandbox.validation import Json, Rules, Schemas
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _JSON = "application/json"
+_FORM = "multipart/form-data"
+_MAX_BODY_BYTES = 1024 * 1024
+_FORM_OVERHEAD = 64 * 1024  # bytes of boundaries, part headers and small fields around a file
+_BOOLEANS = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+_PARAMETER_CODES = {
+    "country": "invalid_country_code",
+    "importID": "invalid_import_id",
+    "scope": "invalid_scope",
+    "format": "invalid_template_format",
+}
+_OWN_PARAMETER_CODES = {("downloadBeneficiaryImportTemplate", "type"): "invalid_template_type"}
+_UNPROCESSABLE_PARAMETERS = frozenset({"listReviews"})  # documented with 422 where other lists say 400
 
 # One description of the API publishes the key set here, another at the root; both are served.
 _OTHER_PATHS = {"/.well-known/jwks.json": "/v1/.well-known/jwks.json"}
@@ -33,9 +46,11 @@ class Parameter:
     """One path or query parameter."""
 
     name: str
-    many: bool
-    integer: bool
+    kind: object  # the JSON type
+    required: bool
+    refusal: str  # the code for a value that breaks the rules
     rules: Rules
+    unprocessable: bool = False
 
     def read(self, texts: Sequence[str]) -> object:
         """Return the parameter's value from its texts in the URL.
@@ -43,14 +58,22 @@ class Parameter:
         Raises:
             Refusal: 400 when the value breaks the document's rules.
         """
-        value: object = list(texts) if self.many else texts[0]
-        if self.integer and _INTEGER.fullmatch(texts[0]):
+        value: object = list(texts) if self.kind == "array" else texts[0]
+        if self.kind == "integer" and _INTEGER.fullmatch(texts[0]):
             value = int(texts[0])
+        elif self.kind == "boolean":
+            value = _BOOLEANS.get(texts[0], texts[0])
         problem = self.rules.problem(value)
         if problem is None:
             return value
-        code = "invalid_country_code" if self.name == "country" else "bad_request"
-        raise Refusal(400, code, f"parameter {self.name} {problem}")
+        if self.unprocessable:
+            raise invalid((self.name, problem))
+        raise Refusal(400, self.refusal, f"parameter {self.name} {problem}")
+
+    def missing(self) -> Refusal:
+        """Return the 400 for a required parameter that was left out."""
+        code = "missing_required_field" if self.refusal == "bad_request" else self.refusal
+        return Refusal(400, code, f"parameter {self.name} is required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,9 @@ class Operation:
     method: str
     path: str
     authenticated: bool
-    keyed: bool
+    keyed: bool  # an idempotency key has to be sent
+    max_bytes: int  # of the request
+    form: bool
     path_parameters: Mapping[str, Parameter]
     query_parameters: Mapping[str, Parameter]
     body: Rules | None
@@ -82,6 +107,8 @@ class Operation:
                 values[name] = read_limit(self.id, texts[0] if texts else None)
             elif texts:
                 values[name] = parameter.read(texts)
+            elif parameter.required:
+                raise parameter.missing()
         return values
 
 
@@ -90,7 +117,7 @@ class Document:
 
     def __init__(self, document: Json) -> None:
         reader = _Reader(document)
-        self.operations = {operation.id: operation for operation in reader.operations()}
+        self.operations: dict[str, Operation] = {operation.id: operation for operation in reader.operations()}
         self._fixed: dict[str, dict[str, Operation]] = {}
         self._templates: dict[str, tuple[re.Pattern[str], dict[str, Operation]]] = {}
         for operation in self.operations.values():
@@ -146,15 +173,19 @@ class _Reader:
     def _operation(self, path: str, method: str, operation: Json, shared: Sequence[Json]) -> Operation:
         parameters = [*shared, *self._parameters(operation)]
         body = self._resolved(cast("Json", operation.get("requestBody", {})))
-        media = cast("Mapping[str, Json]", body.get("content", {})).get(_JSON)
+        content = cast("Mapping[str, Json]", body.get("content", {}))
+        media, form = content.get(_JSON), content.get(_FORM)
+        operation_id = cast("str", operation["operationId"])
         return Operation(
-            id=cast("str", operation["operationId"]),
+            id=operation_id,
             method=method.upper(),
             path=path,
             authenticated=bool(operation.get("security", self._document.get("security"))),
-            keyed=any(parameter["name"] == "Idempotency-Key" for parameter in parameters),
-            path_parameters=self._compiled(parameters, "path"),
-            query_parameters=self._compiled(parameters, "query"),
+            keyed=any(parameter["name"] == "Idempotency-Key" and parameter.get("required") for parameter in parameters),
+            max_bytes=_MAX_BODY_BYTES if form is None else _file_limit(form) + _FORM_OVERHEAD,
+            form=form is not None,
+            path_parameters=self._compiled(operation_id, parameters, "path"),
+            query_parameters=self._compiled(operation_id, parameters, "query"),
             body=None if media is None else self._schemas.compile(cast("Json", media["schema"])),
             body_required=bool(body.get("required")),
         )
@@ -162,13 +193,23 @@ class _Reader:
     def _parameters(self, holder: Json) -> list[Json]:
         return [self._resolved(parameter) for parameter in cast("list[Json]", holder.get("parameters", []))]
 
-    def _compiled(self, parameters: Iterable[Json], place: str) -> dict[str, Parameter]:
+    def _compiled(self, operation_id: str, parameters: Iterable[Json], place: str) -> dict[str, Parameter]:
         compiled: dict[str, Parameter] = {}
         for parameter in parameters:
             if parameter["in"] == place:
                 name, schema = cast("str", parameter["name"]), cast("Json", parameter["schema"])
-                kind = self._resolved(schema).get("type")
-                compiled[name] = Parameter(name, kind == "array", kind == "integer", self._schemas.compile(schema))
+                if operation_id in _UNPROCESSABLE_PARAMETERS:
+                    # The API takes bare dates too; the handler reads either.
+                    schema = {key: value for key, value in schema.items() if key != "format"}
+                code = _OWN_PARAMETER_CODES.get((operation_id, name)) or _PARAMETER_CODES.get(name, "bad_request")
+                compiled[name] = Parameter(
+                    name=name,
+                    kind=self._resolved(schema).get("type"),
+                    required=bool(parameter.get("required")),
+                    refusal=code,
+                    rules=self._schemas.compile(schema),
+                    unprocessable=operation_id in _UNPROCESSABLE_PARAMETERS,
+                )
         return compiled
 
     def _resolved(self, node: Json) -> Json:
@@ -179,6 +220,12 @@ class _Reader:
         for step in reference.removeprefix("#/").split("/"):
             target = cast("Json", target[step])
         return self._resolved(target)
+
+
+def _file_limit(form: Json) -> int:
+    schema = cast("Json", form["schema"])
+    file = cast("Mapping[str, Json]", schema["properties"])["file"]
+    return cast("int", file["x-anton-max-bytes"])
 
 
 @functools.cache

@@ -19,11 +19,15 @@ _SERVER_FAULT_MESSAGE = "internal server error"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete response: status, encoded JSON body and its own headers."""
+    """One complete response: status, encoded body, its own headers and the type of the body."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content_type: str = "application/json"
+
+
+NO_CONTENT = Answer(204, b"")
 
 
 class Refusal(Exception):  # noqa: N818  # an answer that is raised, not a fault
@@ -42,9 +46,9 @@ class Refusal(Exception):  # noqa: N818  # an answer that is raised, not a fault
         self.status = status
         self.code = code
         # The API never explains a fault of its own: every 5xx carries this one sentence.
-        self.message = message if status < 500 else _SERVER_FAULT_MESSAGE
-        self.details = tuple(details)
-        self.headers = dict(headers or {})
+        self.message: str = message if status < 500 else _SERVER_FAULT_MESSAGE
+        self.details: tuple[FieldProblem, ...] = tuple(details)
+        self.headers: dict[str, str] = dict(headers or {})
 
     def answer(self) -> Answer:
         """Return this refusal as it goes over the wire."""
@@ -71,4 +75,4 @@ def invalid(*problems: FieldProblem) -> Refusal:
 
 def not_found(kind: str) -> Refusal:
     """Return the 404 of one kind of object, for example `payout`."""
-    return Refusal(404, f"{kind}_not_found", f"{kind} not found")
+    return Refusal(404, f"{kind}_not_found", f"{kind.replace('_', ' ')} not found")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anton_async.clock import Clock
 from anton_async.sandbox.errors import Answer, Refusal, invalid
@@ -58,7 +58,8 @@ class IdempotencyStore:
             raise Refusal(409, "idempotency_conflict", "this idempotency key was used with another request body")
         if slot.answer is None:
             raise Refusal(409, "idempotency_in_flight", "the first request with this idempotency key is still running")
-        return Answer(slot.answer.status, slot.answer.body, {**slot.answer.headers, "X-Idempotent-Replayed": "true"})
+        kept = slot.answer
+        return replace(kept, headers={**kept.headers, "X-Idempotent-Replayed": "true"})
 
     def finish(self, scope: Scope, answer: Answer) -> None:
         """Keep the answer of the request that opened the scope, or forget the key when it is not to be kept."""

@@ -1,4 +1,4 @@
-"""Instruments: create for a beneficiary, list, retrieve.
+"""Instruments: create for a beneficiary, list, retrieve, change, delete.
 
 Credentials are checked and masked on arrival, then dropped.
 """
@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from anton_async.sandbox.call import Call, Handler
-from anton_async.sandbox.errors import Answer, Refusal, not_found
+from anton_async.sandbox.errors import NO_CONTENT, Answer, Refusal
 from anton_async.sandbox.merchant import InstrumentEntry, Merchant
+from anton_async.sandbox.methods import METHODS
 from anton_async.sandbox.presenter import Presenter
 from anton_async.sandbox.records import Instrument, new_id
 
@@ -24,7 +25,9 @@ _ROUTING_NUMBER = re.compile(r"[0-9]{9}")
 _SORT_CODE = re.compile(r"[0-9]{6}")
 
 
-class _NewInstrument(msgspec.Struct, kw_only=True):
+class NewInstrument(msgspec.Struct, kw_only=True):
+    """The body of createInstrumentForBeneficiary."""
+
     method: str
     currency: str | None = None
     country: str | None = None
@@ -45,24 +48,36 @@ class Instruments:
         return {
             "createInstrumentForBeneficiary": self.create,
             "listInstruments": self.list_all,
+            "listInstrumentsForBeneficiary": self.list_of_beneficiary,
             "getInstrument": self.retrieve,
+            "updateInstrument": self.update,
+            "deleteInstrument": self.delete,
         }
 
     def create(self, call: Call) -> Answer:
         """Attach an instrument to a beneficiary."""
-        if self._merchant.beneficiaries.get(call.id) is None:
-            raise not_found("beneficiary")
-        new = msgspec.convert(call.body, _NewInstrument)
-        _check_credentials(new.method, new.credentials)
-        self._refuse_duplicate(call.id, new)
+        self._merchant.beneficiary(call.id)
+        return self._presenter.one(self.add(call.id, call.body).shown, 201)
+
+    def add(self, beneficiary_id: str, body: Mapping[str, object]) -> InstrumentEntry:
+        """Make an instrument from the body of createInstrumentForBeneficiary.
+
+        Raises:
+            Refusal: 422 for credentials that cannot be right, a method the country does not have, or a duplicate.
+        """
+        new = msgspec.convert(body, NewInstrument)
+        check_instrument(new)
+        print_ = self.fingerprint(beneficiary_id, new)
+        if print_ in self._merchant.fingerprints:
+            raise Refusal(422, "duplicate_instrument", "the beneficiary has this instrument already; use that one")
         if new.is_default:
-            self._unset_default(call.id)
+            self._unset_default(beneficiary_id)
         at = self._merchant.now()
         account = _account(new.credentials)
         network = new.credentials.get("network")
         instrument = Instrument(
             id=new_id("ins"),
-            beneficiary_id=call.id,
+            beneficiary_id=beneficiary_id,
             merchant_id=self._merchant.id,
             method=new.method,
             currency=new.currency,
@@ -76,8 +91,12 @@ class Instruments:
             created_at=at,
             updated_at=at,
         )
-        self._merchant.instruments.add(InstrumentEntry(shown=instrument))
-        return self._presenter.one(instrument, 201)
+        entry = InstrumentEntry(shown=instrument, fingerprint=print_)
+        self._merchant.instruments.add(entry)
+        if print_ is not None:
+            self._merchant.fingerprints.add(print_)
+        self._tell("created", instrument)
+        return entry
 
     def list_all(self, call: Call) -> Answer:
         """List the instruments of all beneficiaries, newest first."""
@@ -86,21 +105,53 @@ class Instruments:
         )
         return self._presenter.page([entry.shown for entry in entries], cursor)
 
+    def list_of_beneficiary(self, call: Call) -> Answer:
+        """List the instruments of one beneficiary, newest first."""
+        self._merchant.beneficiary(call.id)
+        entries, cursor = self._merchant.instruments.page(
+            limit=call.limit,
+            cursor=call.text("cursor"),
+            keep=lambda entry: not entry.deleted and entry.shown.beneficiary_id == call.id,
+        )
+        return self._presenter.page([entry.shown for entry in entries], cursor)
+
     def retrieve(self, call: Call) -> Answer:
         """Show one instrument."""
-        entry = self._merchant.instruments.get(call.id)
-        if entry is None:
-            raise not_found("instrument")
-        return self._presenter.one(entry.shown)
+        return self._presenter.one(self._merchant.instrument(call.id).shown)
 
-    def _refuse_duplicate(self, beneficiary_id: str, new: _NewInstrument) -> None:
+    def update(self, call: Call) -> Answer:
+        """Change label, default flag or status; credentials never change."""
+        instrument = self._merchant.instrument(call.id).shown
+        if call.body.get("is_default") is True:
+            self._unset_default(instrument.beneficiary_id)
+        for name in ("label", "is_default", "status"):
+            if name in call.body:
+                setattr(instrument, name, call.body[name])
+        instrument.updated_at = self._merchant.now()
+        self._tell("updated", instrument)
+        return self._presenter.one(instrument)
+
+    def delete(self, call: Call) -> Answer:
+        """Delete an instrument; its payouts stay."""
+        entry = self._merchant.instrument(call.id)
+        entry.deleted = True
+        if entry.fingerprint is not None:
+            self._merchant.fingerprints.discard(entry.fingerprint)
+        self._merchant.events.record("instrument.deleted", {"id": entry.id})
+        return NO_CONTENT
+
+    @staticmethod
+    def fingerprint(beneficiary_id: str, new: NewInstrument) -> bytes | None:
+        """Return what two requests for the same instrument share, None for one without credentials."""
         if not new.credentials:
-            return
+            return None
         identity = ["instrument", beneficiary_id, new.method, new.credentials]
-        fingerprint = hashlib.sha256(_FINGERPRINT_ENCODER.encode(identity)).digest()
-        if fingerprint in self._merchant.fingerprints:
-            raise Refusal(422, "duplicate_instrument", "the beneficiary has this instrument already; use that one")
-        self._merchant.fingerprints.add(fingerprint)
+        return hashlib.sha256(_FINGERPRINT_ENCODER.encode(identity)).digest()
+
+    def _tell(self, what: str, instrument: Instrument) -> None:
+        told = msgspec.structs.asdict(instrument)
+        payload = {name: value for name, value in told.items() if value is not None}
+        self._merchant.events.record(f"instrument.{what}", payload)
 
     def _unset_default(self, beneficiary_id: str) -> None:
         for entry in self._merchant.instruments:
@@ -120,16 +171,18 @@ def _masked(account: str) -> str | None:
     return f"{prefix}****{account[-4:]}"
 
 
-def _check_credentials(method: str, credentials: Mapping[str, object]) -> None:
-    """Check what can be checked without a bank: the forms and check digits that the API names.
+def check_instrument(new: NewInstrument) -> None:
+    """Check what can be checked without a bank: method and country, and the check digits that the API names.
 
     Raises:
-        Refusal: 422 when a credential cannot be right.
+        Refusal: 422 when the country does not have the method, or a credential cannot be right.
     """
-    for name, holds in _CREDENTIAL_RULES.get(method, {}).items():
-        value = credentials.get(name)
+    if new.country is not None and new.country not in METHODS[new.method].countries:
+        raise Refusal(422, "method_not_supported", f"method {new.method} is not available in {new.country}")
+    for name, holds in _CREDENTIAL_RULES.get(new.method, {}).items():
+        value = new.credentials.get(name)
         if value is not None and not (isinstance(value, str) and holds(value)):
-            raise Refusal(422, "invalid_credentials", f"credentials.{name} is not valid for method {method}")
+            raise Refusal(422, "invalid_credentials", f"credentials.{name} is not valid for method {new.method}")
 
 
 def _is_iban(text: str) -> bool:
@@ -161,8 +214,10 @@ def _instrument_filter(call: Call) -> Callable[[InstrumentEntry], bool]:
     def keep(entry: InstrumentEntry) -> bool:
         instrument = entry.shown
         texts = (instrument.label, instrument.masked_account, instrument.display_bank)
-        return all(getattr(instrument, name) == value for name, value in wanted.items()) and any(
-            search in (text or "").casefold() for text in texts
+        return (
+            not entry.deleted
+            and all(getattr(instrument, name) == value for name, value in wanted.items())
+            and any(search in (text or "").casefold() for text in texts)
         )
 
     return keep

@@ -65,6 +65,13 @@ class Collection(Generic[EntryT]):
         position = self._positions.get(entry_id)
         return None if position is None else self._entries[position]
 
+    def latest(self, count: int) -> Collection[EntryT]:
+        """Return a collection of the entries added last."""
+        kept: Collection[EntryT] = Collection()
+        for entry in self._entries[-count:]:
+            kept.add(entry)
+        return kept
+
     def page(
         self, *, limit: int, cursor: str | None, keep: Callable[[EntryT], bool], newest_first: bool = True
     ) -> tuple[list[EntryT], str | None]:

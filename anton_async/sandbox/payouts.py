@@ -18,8 +18,8 @@ import msgspec
 
 from anton_async.sandbox.call import Call, Handler
 from anton_async.sandbox.errors import Answer, FieldProblem, Refusal, invalid, not_found
-from anton_async.sandbox.lifecycle import Lifecycle
-from anton_async.sandbox.merchant import Merchant, PayoutEntry
+from anton_async.sandbox.lifecycle import Lifecycle, read_ending
+from anton_async.sandbox.merchant import Merchant, PayoutEntry, PricingQuoteEntry
 from anton_async.sandbox.presenter import Presenter
 from anton_async.sandbox.pricing import Price, fits, price, scale_of, written
 from anton_async.sandbox.records import Beneficiary, Instrument, Payout, new_id
@@ -35,7 +35,9 @@ class _Session(msgspec.Struct):
     started_at: str | None = None
 
 
-class _Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, kw_only=True):
+    """What a payout is made from: the body of createPayout."""
+
     beneficiary_id: str
     instrument_id: str
     source_amount: str
@@ -77,24 +79,40 @@ class Payouts:
 
     def create(self, call: Call) -> Answer:
         """Order one payout; it starts in screening."""
-        order = self._read_order(call)
+        order = msgspec.convert(call.body, Order)
+        entry = self.place(order, ending=read_ending(call.simulate))
+        quality = _session_quality(order.session, entry.shown.created_at)
+        shown = msgspec.structs.replace(entry.shown, session_quality=quality) if quality else entry.shown
+        return self._presenter.one(shown, 201)
+
+    def place(self, order: Order, *, ending: str = "completed", batch_id: str | None = None) -> PayoutEntry:
+        """Make a payout and set it going.
+
+        Raises:
+            Refusal: the order is not acceptable, or its balance does not suffice.
+        """
+        self._check(order)
         beneficiary, instrument = self._payee(order)
+        source_currency = _source_currency(order, self._merchant)
+        quote = self._quote(order, source_currency)
         priced = self._price(order)
         at = self._merchant.now()
-        if not self._merchant.ledger.reserve(_source_currency(order, self._merchant), priced.reserve, at):
+        if not self._merchant.ledger.reserve(source_currency, priced.reserve, at):
             raise Refusal(422, "insufficient_balance", "insufficient funds for this payout")
         entry = PayoutEntry(
             shown=self._payout(order, instrument, priced, at),
             held=priced.reserve,
             cost=priced.reserve - priced.buffer,
+            charged_fee=priced.charged_fee,
         )
+        entry.shown.batch_id = batch_id
+        if quote is not None:
+            quote.payout_id = entry.id
         self._merchant.payouts.add(entry)
-        self._lifecycle.begin(entry)
+        self._lifecycle.begin(entry, ending)
         if beneficiary.risk_score is None:
             beneficiary.risk_score, beneficiary.risk_tier = _FIRST_SCORE, _FIRST_TIER
-        quality = _session_quality(order.session, at)
-        shown = msgspec.structs.replace(entry.shown, session_quality=quality) if quality else entry.shown
-        return self._presenter.one(shown, 201)
+        return entry
 
     def list_all(self, call: Call) -> Answer:
         """List payouts, newest first."""
@@ -123,8 +141,7 @@ class Payouts:
             raise not_found("payout")
         return entry
 
-    def _read_order(self, call: Call) -> _Order:
-        order = msgspec.convert(call.body, _Order)
+    def _check(self, order: Order) -> None:
         problems = list(_order_problems(order, self._merchant))
         if order.method == "on_chain":
             if self._presenter.edition == "newest":
@@ -132,15 +149,26 @@ class Payouts:
             order.method = "crypto"
         if problems:
             raise invalid(*problems)
-        return order
 
-    def _payee(self, order: _Order) -> tuple[Beneficiary, Instrument]:
-        beneficiary = self._merchant.beneficiaries.get(order.beneficiary_id)
-        if beneficiary is None:
-            raise not_found("beneficiary")
-        instrument = self._merchant.instruments.get(order.instrument_id)
-        if instrument is None:
-            raise not_found("instrument")
+    def _quote(self, order: Order, source_currency: str) -> PricingQuoteEntry | None:
+        """Return the pricing quote that an order names, None when it names none."""
+        if order.quote_id is None:
+            return None
+        quote = self._merchant.pricing_quotes.get(order.quote_id)
+        pair = (source_currency, order.dest_currency)
+        if quote is None or (quote.source_currency, quote.dest_currency) != pair:
+            raise Refusal(422, "quote_mismatch", "the pricing quote does not fit this payout")
+        if quote.payout_id is not None:
+            raise Refusal(422, "quote_already_used", "the pricing quote belongs to another payout")
+        if quote.expires_at <= self._merchant.now():
+            raise Refusal(422, "quote_expired", "the pricing quote has expired")
+        if quote.amount not in {Decimal(order.source_amount), Decimal(order.dest_amount)}:
+            raise Refusal(422, "quote_mismatch", "the pricing quote is for another amount")
+        return quote
+
+    def _payee(self, order: Order) -> tuple[Beneficiary, Instrument]:
+        beneficiary = self._merchant.beneficiary(order.beneficiary_id)
+        instrument = self._merchant.instrument(order.instrument_id)
         if instrument.shown.beneficiary_id != order.beneficiary_id:
             raise _rejected(f"instrument {order.instrument_id} belongs to another beneficiary")
         if beneficiary.shown.status != "active":
@@ -152,9 +180,7 @@ class Payouts:
             raise _rejected(f"instrument {order.instrument_id} is in {currency}, not in {order.dest_currency}")
         return beneficiary.shown, instrument.shown
 
-    def _price(self, order: _Order) -> Price:
-        if order.quote_id is not None:
-            raise Refusal(422, "quote_mismatch", "the pricing quote does not fit this payout")
+    def _price(self, order: Order) -> Price:
         source_currency = _source_currency(order, self._merchant)
         if source_currency not in self._merchant.ledger:
             raise _rejected(f"no fundable corridor from {source_currency} to {order.dest_currency}")
@@ -172,7 +198,7 @@ class Payouts:
             raise _rejected("the amount is too small to be converted")
         return priced
 
-    def _payout(self, order: _Order, instrument: Instrument, priced: Price, at: datetime) -> Payout:
+    def _payout(self, order: Order, instrument: Instrument, priced: Price, at: datetime) -> Payout:
         source_currency = _source_currency(order, self._merchant)
         crosses = priced.rate is not None
         rail_type = order.rail_type or _RAIL_TYPES.get(order.method, "fiat")
@@ -209,14 +235,14 @@ class Payouts:
         )
 
 
-def _source_currency(order: _Order, merchant: Merchant) -> str:
+def _source_currency(order: Order, merchant: Merchant) -> str:
     """Return the balance to debit: the one named, else the delivery currency's, else the merchant's base currency."""
     if order.source_currency is not None:
         return order.source_currency
     return order.dest_currency if order.dest_currency in merchant.ledger else _BASE_CURRENCY
 
 
-def _order_problems(order: _Order, merchant: Merchant) -> list[FieldProblem]:
+def _order_problems(order: Order, merchant: Merchant) -> list[FieldProblem]:
     problems: list[FieldProblem] = []
     amounts = (
         ("source_amount", order.source_amount, _source_currency(order, merchant)),

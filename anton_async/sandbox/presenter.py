@@ -7,15 +7,17 @@ look the same in both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from anton_async.sandbox.errors import Answer
-from anton_async.sandbox.records import Beneficiary, Payout, Record
+from anton_async.sandbox.records import Beneficiary, Payout, Shown
 
 Edition = Literal["newest", "earlier"]
+
+Showable = Shown | Mapping[str, object]
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -26,28 +28,38 @@ class Presenter:
     def __init__(self, edition: Edition) -> None:
         self.edition: Edition = edition
 
-    def one(self, record: Record, status: int = 200) -> Answer:
-        """Return one object."""
+    def one(self, record: Showable, status: int = 200) -> Answer:
+        """Return one object, in the wrapper that the newest edition has."""
         if self.edition == "newest":
-            return Answer(status, _ENCODER.encode({"data": record}))
-        return Answer(status, _ENCODER.encode(_as_earlier(record)))
+            return wrapped(record, status)
+        return bare(_as_earlier(record), status)
 
-    def rows(self, records: Sequence[Record]) -> Answer:
+    def rows(self, records: Sequence[Showable]) -> Answer:
         """Return a list that has no pages."""
-        return Answer(200, _ENCODER.encode({"data": self._shown(records)}))
+        return wrapped(self._shown(records))
 
-    def page(self, records: Sequence[Record], next_cursor: str | None) -> Answer:
-        """Return one page; `next_cursor` is only there when more follow."""
+    def page(self, records: Sequence[Showable], next_cursor: str | None, *, always_cursor: bool = False) -> Answer:
+        """Return one page; `next_cursor` is only there when more follow, or empty where a list always has it."""
         envelope: dict[str, object] = {"data": self._shown(records), "has_more": next_cursor is not None}
-        if next_cursor is not None:
-            envelope["next_cursor"] = next_cursor
-        return Answer(200, _ENCODER.encode(envelope))
+        if next_cursor is not None or always_cursor:
+            envelope["next_cursor"] = next_cursor or ""
+        return bare(envelope)
 
-    def _shown(self, records: Sequence[Record]) -> Sequence[object]:
+    def _shown(self, records: Sequence[Showable]) -> Sequence[object]:
         return records if self.edition == "newest" else [_as_earlier(record) for record in records]
 
 
-def _as_earlier(record: Record) -> object:
+def wrapped(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return an answer that is wrapped in `data` in both editions."""
+    return bare({"data": content}, status, headers)
+
+
+def bare(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return an answer that is wrapped in neither edition."""
+    return Answer(status, _ENCODER.encode(content), dict(headers or {}))
+
+
+def _as_earlier(record: Showable) -> object:
     if isinstance(record, Payout):
         method = "on_chain" if record.method == "crypto" else record.method
         return msgspec.structs.replace(record, method=method, on_hold=None, session_quality=None)

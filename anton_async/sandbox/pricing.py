@@ -8,10 +8,11 @@ hand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, ROUND_UP, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Context, Decimal
 from typing import Literal
 
-_FEE_SHARE = Decimal("0.01")
+FEE_PERCENT = Decimal("1.00")
+_FEE_SHARE = FEE_PERCENT / 100
 _BUFFER_SHARE = Decimal("0.005")
 _RATE_CONTEXT = Context(prec=8)
 _DEFAULT_SCALE = 2
@@ -105,6 +106,38 @@ def price(
         return Price(source=source, dest=dest, rate=rate, fee=fee, buffer=buffer, charged_fee=fee)
     credited = dest - _rounded(fee * rate, dest_currency, ROUND_UP)
     return Price(source=source, dest=credited, rate=rate, fee=fee, buffer=buffer, charged_fee=Decimal(0))
+
+
+def fee_for(amount: Decimal, source_currency: str, dest_currency: str) -> Decimal:
+    """Return the fee of a payout of this source amount."""
+    if source_currency == dest_currency:
+        return Decimal(0)
+    return _rounded(amount * _FEE_SHARE, source_currency, ROUND_UP)
+
+
+def marked_up(rate: Decimal, basis_points: int) -> Decimal:
+    """Return the rate that a customer gets: the mid-market rate less the markup."""
+    return _RATE_CONTEXT.multiply(rate, Decimal(10_000 - basis_points) / 10_000).normalize()
+
+
+def converted(amount: Decimal, rate: Decimal, currency: str) -> Decimal:
+    """Return an amount at a rate, rounded down to the currency's scale."""
+    return _rounded(amount * rate, currency, ROUND_DOWN)
+
+
+def needed(amount: Decimal, rate: Decimal, currency: str) -> Decimal:
+    """Return what has to be sold to get an amount at a rate, rounded up to the sold currency's scale."""
+    return _rounded(amount / rate, currency, ROUND_UP)
+
+
+def inverse(rate: Decimal) -> Decimal:
+    """Return the rate the other way round."""
+    return _RATE_CONTEXT.divide(Decimal(1), rate)
+
+
+def currencies() -> list[str]:
+    """Return every currency the sandbox trades."""
+    return sorted(_PER_US_DOLLAR)
 
 
 def _rounded(amount: Decimal, currency: str, rounding: str) -> Decimal:

@@ -20,10 +20,15 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(13).upper()}"
 
 
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What every object of the API shows."""
+class Shown(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the API shows under an id of its own."""
 
     id: str
+
+
+class Record(Shown, kw_only=True):
+    """What the API shows together with the merchant it belongs to."""
+
     merchant_id: str
 
 
@@ -66,6 +71,8 @@ class Payout(Record, kw_only=True):
     created_at: datetime
     updated_at: datetime
     screened_at: datetime | None = None
+    screening_failed_at: datetime | None = None
+    engine_unavailable_at: datetime | None = None
     approved_at: datetime | None = None
     processed_at: datetime | None = None
     completed_at: datetime | None = None
@@ -157,3 +164,96 @@ class Balance(Record, kw_only=True):
     pending: str
     total: str
     updated_at: datetime
+
+
+class Transaction(Shown, kw_only=True):
+    """One movement on a funding account; what leaves is negative."""
+
+    account_id: str
+    type: str
+    status: str
+    amount: str
+    currency: str
+    reference: str | None = None
+    counterparty_name: str | None = None
+    created_at: datetime
+
+
+class FXQuote(Record, kw_only=True):
+    """A rate for two balances, held or for information."""
+
+    sell_currency: str
+    buy_currency: str
+    sell_amount: str
+    buy_amount: str
+    mid_market_rate: str
+    customer_rate: str
+    inverse_rate: str
+    fx_markup_bps: int
+    fx_fee: str
+    fx_fee_currency: str
+    provider: str
+    provider_ref: str
+    expires_at: datetime
+    locked: bool
+    lock_id: str | None = None
+    lock_expires_at: datetime | None = None
+    created_at: datetime
+
+
+class FXExchange(Record, kw_only=True):
+    """An exchange between two balances."""
+
+    sell_currency: str
+    buy_currency: str
+    sell_amount: str
+    buy_amount: str
+    mid_market_rate: str
+    customer_rate: str
+    provider: str
+    provider_ref: str
+    quote_id: str
+    payout_id: str | None = None
+    status: str
+    created_at: datetime
+
+
+class WebhookSubscription(Record, kw_only=True):
+    """An endpoint that receives events."""
+
+    url: str
+    events: list[str]
+    status: str
+    version: str
+    metadata: dict[str, str] | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class WebhookEvent(Record, kw_only=True):
+    """Something that happened."""
+
+    type: str
+    payload: dict[str, object]
+    created_at: datetime
+
+
+class WebhookDelivery(Shown, kw_only=True):
+    """The tries to deliver one event to one endpoint."""
+
+    event_id: str
+    subscription_id: str
+    status: str
+    url: str
+    request_headers: dict[str, str] | None = None
+    response_status: int | None = None
+    response_body: str | None = None
+    response_headers: dict[str, str] | None = None
+    attempts: int
+    max_attempts: int
+    next_retry_at: datetime | None = None
+    error: str | None = None
+    duration_ms: int | None = None
+    created_at: datetime
+    updated_at: datetime
+    delivered_at: datetime | None = None

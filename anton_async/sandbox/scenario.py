@@ -36,7 +36,7 @@ class Step:
     dropped: bool = False
 
 
-NO_STEP = Step()
+NO_STEP: Step = Step()
 
 
 class Script:

@@ -86,6 +86,7 @@ def plant(source: SeedSource | None, merchant: Merchant) -> None:
     for currency, amount in seed.balances.items():
         if not amount.is_finite() or amount < 0:
             raise ValueError(f"The seeded balance in {currency} must be a decimal of 0 or more.")
+        merchant.opening[currency] = amount
         merchant.ledger.deposit(currency, amount, merchant.now())
     planter = _Planter(merchant)
     for item in seed.beneficiaries:
@@ -144,7 +145,7 @@ class _Planter:
             shown.total_debited_currency = shown.source_currency
         entry = PayoutEntry(shown=shown, events=[_only_event(shown)])
         if shown.status not in _ENDED:
-            entry.held, entry.cost = reserve, cost
+            entry.held, entry.cost, entry.charged_fee = reserve, cost, Decimal(shown.fee or 0)
             self._merchant.ledger.hold(shown.source_currency, reserve, self._merchant.now())
         self._merchant.payouts.add(entry)
 

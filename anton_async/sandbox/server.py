@@ -11,6 +11,7 @@ joserfc, and nothing of the client's signing or transport is used here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import re
 import secrets
@@ -24,8 +25,13 @@ from joserfc.jwk import ECKey, OKPKey
 
 from anton_async.clock import SYSTEM_CLOCK, Clock
 from anton_async.sandbox.access import Gate
+from anton_async.sandbox.clock import SandboxClock
+from anton_async.sandbox.deliveries import Courier
 from anton_async.sandbox.document import load_document
 from anton_async.sandbox.errors import Refusal
+from anton_async.sandbox.forms import read_body, read_form
+from anton_async.sandbox.handlers import make_handlers
+from anton_async.sandbox.incoming import Incoming, Outcome
 from anton_async.sandbox.merchant import Merchant
 from anton_async.sandbox.oauth import OAuthClient, TokenEndpoint
 from anton_async.sandbox.presenter import Edition, Presenter
@@ -33,7 +39,7 @@ from anton_async.sandbox.proof import Nonces, ProofChecker, SigningKey
 from anton_async.sandbox.quota import Quota
 from anton_async.sandbox.scenario import Script
 from anton_async.sandbox.seed import SeedSource, plant
-from anton_async.sandbox.service import Incoming, Outcome, Service
+from anton_async.sandbox.service import Service
 from anton_async.sandbox.tokens import TokenIssuer
 from anton_async.sandbox.traffic import SeenRequest, Traffic
 
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
     from anton_async.auth.credentials import OAuthCredentials
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_MAX_BODY_BYTES = 1024 * 1024
+_SHORTEST_LOOK = 0.05  # seconds
 _SHUTDOWN_GRACE = 0.1  # seconds; a scripted delay must not hold up the end of a test
 
 
@@ -52,7 +60,8 @@ class Sandbox:
         port: Port to listen on; 0 takes a free one.
         edition: Edition of the API to speak: `newest`, or `earlier` with bare objects and static keys.
         seed: What the merchant has from the start: a mapping, or the path of a JSON file. Left out, only balances.
-        settle: Seconds from a payout's creation to `completed`; None leaves every payout in `pending_screening`.
+        settle: Seconds from a payout's creation to `completed`; None leaves every payout in `pending_screening` and
+            every verification where it began. Batches, screenings and approvals keep the same pace, 5 seconds at None.
         require_nonce: Whether every proof must carry the server's current nonce (RFC 9449 sections 8 and 9).
         rate_limit_per_minute: Requests to `/v1` in any 60 seconds.
         token_lifetime: Life of an access token in seconds.
@@ -60,6 +69,9 @@ class Sandbox:
         client_secret: Secret of the registered client; left out, a random one.
         private_key_pem: The client's DPoP key, EC P-256 or Ed25519, as PEM; left out, a new P-256 key.
         clock: Where time comes from.
+
+    Attributes:
+        clock: The time of the world behind the API; `clock.advance(seconds)` moves it on, `clock.hold()` stops it.
     """
 
     def __init__(
@@ -79,32 +91,38 @@ class Sandbox:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         key = ECKey.generate_key("P-256") if private_key_pem is None else _load_key(private_key_pem)
-        self.client_id = client_id or f"ant_oc_test_{secrets.token_hex(16)}"
-        self.client_secret = client_secret or f"ant_ocs_test_{secrets.token_hex(24)}"
-        self.private_key_pem = key.as_pem(private=True).decode()
-        self.api_key = f"ak_test_{secrets.token_hex(16)}"
+        self.client_id: str = client_id or f"ant_oc_test_{secrets.token_hex(16)}"
+        self.client_secret: str = client_secret or f"ant_ocs_test_{secrets.token_hex(24)}"
+        self.private_key_pem: str = key.as_pem(private=True).decode()
+        self.api_key: str = f"ak_test_{secrets.token_hex(16)}"
         self._host = host
         self._port = port
         self._clock = clock
-        self._merchant = Merchant(clock)
+        self.clock: SandboxClock = SandboxClock(clock)
+        self._merchant = Merchant(self.clock)
         plant(seed, self._merchant)
+        self.clock.watch(self._merchant.timeline.advance)
         self._nonces = Nonces(clock) if require_nonce else None
-        self._quota = Quota(clock, rate_limit_per_minute)
+        self._quota = Quota(clock, self.clock, rate_limit_per_minute)
         self._traffic = Traffic()
         checker = ProofChecker(clock, [key], self._nonces)
         issuer = TokenIssuer(clock, lifetime=token_lifetime)
         client = OAuthClient(self.client_id, self.client_secret)
         self._service = Service(
             clock=clock,
+            world_clock=self.clock,
             document=load_document(),
             merchant=self._merchant,
-            presenter=Presenter(edition),
-            settle=settle,
+            handlers=make_handlers(self._merchant, Presenter(edition), settle=settle),
             gate=Gate(edition=edition, api_key=self.api_key, issuer=issuer, checker=checker),
             issuer=issuer,
             token_endpoint=TokenEndpoint(client, issuer, checker),
             quota=self._quota,
         )
+        self._courier = Courier(self._merchant.events, self._merchant.timeline, clock)
+        self._stirred = asyncio.Event()
+        self.clock.watch(self._stir)
+        self._world: asyncio.Task[None] | None = None
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -132,12 +150,26 @@ class Sandbox:
             raise
         self._port = int(runner.addresses[0][1])
         self._runner = runner
+        self._stirred = asyncio.Event()  # a new one, because an event belongs to the loop it was first waited for in
+        self._world = asyncio.get_running_loop().create_task(self._turn())
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
         runner, self._runner = self._runner, None
+        world, self._world = self._world, None
+        if world is not None:
+            world.cancel()
+            await asyncio.wait({world})
+        await self._courier.close()
         if runner is not None:
             await runner.cleanup()
+        if world is not None and not world.cancelled():
+            world.result()
+
+    async def deliver_webhooks(self) -> None:
+        """Send every webhook that is due now, and wait for the answers; without this they go out by themselves."""
+        self._merchant.timeline.advance()
+        await self._courier.flush()
 
     async def serve_forever(self) -> None:
         """Listen until the calling task is cancelled."""
@@ -184,9 +216,24 @@ class Sandbox:
         """
         return self._service.scenario.on(operation_id)
 
+    def _stir(self) -> None:
+        self._stirred.set()
+
+    async def _turn(self) -> None:
+        """Let things happen by themselves: whatever is due, also when nobody asks."""
+        while True:
+            self._stirred.clear()
+            self._merchant.timeline.advance()
+            self._courier.dispatch()
+            wait = self._merchant.timeline.wait()
+            # Real seconds: on a clock that a test holds nothing falls due in them, and the loop only looks.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stirred.wait(), None if wait is None else max(wait, _SHORTEST_LOOK))
+
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         request_id = _request_id(request)
         outcome = await self._outcome(request)
+        self._stir()
         answer = outcome.answer
         self._traffic.add(
             SeenRequest(
@@ -206,22 +253,27 @@ class Sandbox:
             request.transport.close()
         headers = {
             **answer.headers,
-            **self._quota.headers(),
-            "Content-Type": "application/json",
+            **self._quota.headers(outcome.operation_id, request.path),
             "Date": email.utils.formatdate(self._clock.time(), usegmt=True),
             "Server": "anton-sandbox",
             "X-Request-ID": request_id,
         }
         if self._nonces is not None:
             headers["DPoP-Nonce"] = self._nonces.current()
+        if answer.body:
+            headers["Content-Type"] = answer.content_type
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     async def _outcome(self, request: web.BaseRequest) -> Outcome:
+        operation = self._service.operation(request.method, request.rel_url.raw_path)
+        body, form, unread = b"", None, None
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            refusal = Refusal(413, "request_too_large", "the request body is over 1 MB")
-            return Outcome(answer=refusal.answer())
+            if operation is not None and operation.form:
+                form = await read_form(request, operation.max_bytes)
+            else:
+                body = await read_body(request, _MAX_BODY_BYTES if operation is None else operation.max_bytes)
+        except Refusal as refusal:
+            unread = refusal
         headers = request.headers
         incoming = Incoming(
             method=request.method,
@@ -233,6 +285,8 @@ class Sandbox:
             proofs=headers.getall("DPoP", ()),
             idempotency_key=headers.get("Idempotency-Key"),
             body=body,
+            form=form,
+            unread=unread,
         )
         return await self._service.handle(incoming)
 

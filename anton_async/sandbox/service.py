@@ -7,67 +7,31 @@ The key set skips all stages but the first; the token endpoint has a gate of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+import msgspec
+
 from anton_async.clock import Clock
 from anton_async.sandbox.access import Gate
-from anton_async.sandbox.balances import Balances
-from anton_async.sandbox.batches import Batches
-from anton_async.sandbox.beneficiaries import Beneficiaries
 from anton_async.sandbox.call import Call, Handler
 from anton_async.sandbox.document import Document, Operation
 from anton_async.sandbox.errors import Answer, Refusal
+from anton_async.sandbox.forms import Form
 from anton_async.sandbox.idempotency import IdempotencyStore, Scope, require_key
-from anton_async.sandbox.instruments import Instruments
-from anton_async.sandbox.lifecycle import Lifecycle
+from anton_async.sandbox.incoming import Incoming, Outcome
 from anton_async.sandbox.merchant import Merchant
 from anton_async.sandbox.oauth import TokenEndpoint
-from anton_async.sandbox.payouts import Payouts
-from anton_async.sandbox.presenter import Presenter
-from anton_async.sandbox.proof import Target
 from anton_async.sandbox.quota import Quota
 from anton_async.sandbox.scenario import NO_STEP, Scenario, Step
+from anton_async.sandbox.surfaces import reworded
 from anton_async.sandbox.tokens import TokenIssuer
 from anton_async.sandbox.validation import decoded, invalid_body
 
 _JSON = "application/json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """One request as it came over the wire."""
-
-    method: str
-    path: str  # as sent, undecoded, without the query
-    query: str
-    host: str
-    content_type: str
-    authorizations: Sequence[str]
-    proofs: Sequence[str]
-    idempotency_key: str | None
-    body: bytes
-
-    @property
-    def target(self) -> Target:
-        """What a proof for this request has to name."""
-        return Target(self.method, "http", self.host, self.path)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The answer to one request, and what became of it on the way."""
-
-    answer: Answer
-    operation_id: str | None = None
-    jti: str | None = None
-    dropped: bool = False
-
-    @property
-    def replayed(self) -> bool:
-        """Whether the answer came from the idempotency store."""
-        return "X-Idempotent-Replayed" in self.answer.headers
+_REFUSING_KEY = frozenset({"exportReviewsCSV", "exportReviewCaseFile"})
+_WITHOUT_KEY = _REFUSING_KEY | {"createAccessToken"}
 
 
 class Service:
@@ -77,10 +41,10 @@ class Service:
         self,
         *,
         clock: Clock,
+        world_clock: Clock,
         document: Document,
         merchant: Merchant,
-        presenter: Presenter,
-        settle: float | None,
+        handlers: Mapping[str, Handler],
         gate: Gate,
         issuer: TokenIssuer,
         token_endpoint: TokenEndpoint,
@@ -93,16 +57,16 @@ class Service:
         self._issuer = issuer
         self._token_endpoint = token_endpoint
         self._quota = quota
-        self._idempotency = IdempotencyStore(clock)
-        self._lifecycle = Lifecycle(clock, merchant, settle=settle, edition=presenter.edition)
-        self._handlers: dict[str, Handler] = {
-            **Payouts(merchant, self._lifecycle, presenter).handlers(),
-            **Beneficiaries(merchant, presenter).handlers(),
-            **Instruments(merchant, presenter).handlers(),
-            **Batches(merchant, presenter).handlers(),
-            **Balances(merchant, presenter).handlers(),
-        }
-        self.scenario = Scenario(document.operations)
+        self._idempotency = IdempotencyStore(world_clock)
+        self._handlers = dict(handlers)
+        self.scenario: Scenario = Scenario(document.operations)
+
+    def operation(self, method: str, path: str) -> Operation | None:
+        """Return the operation behind a method and path, None when there is none or its path is malformed."""
+        try:
+            return self._document.route(method, path)[0]
+        except Refusal:
+            return None
 
     async def handle(self, incoming: Incoming) -> Outcome:
         """Return the outcome of one request; refusals are answers like any other."""
@@ -118,12 +82,15 @@ class Service:
         passage.operation_id = operation.id
         if operation.authenticated:
             passage.jti = self._gate.admit(incoming.authorizations, incoming.proofs, incoming.target)
-            self._quota.take()
+            self._quota.take(operation.id, operation.path)
+        if incoming.unread is not None:
+            raise incoming.unread
         step = passage.step = self.scenario.on(operation.id).take()
         if step.refusal is not None:
             raise step.refusal
-        if operation.keyed:
-            return await self._once(incoming, operation, path, step)
+        key = _key(incoming, operation)
+        if key is not None:
+            return await self._once(key, incoming, operation, path, step)
         await self._pause(step)
         if operation.id == "createAccessToken":
             answer, passage.jti = self._grant(incoming)
@@ -132,11 +99,12 @@ class Service:
             return self._issuer.key_set()
         return self._run(incoming, operation, path)
 
-    async def _once(self, incoming: Incoming, operation: Operation, path: Mapping[str, str], step: Step) -> Answer:
+    async def _once(
+        self, key: str, incoming: Incoming, operation: Operation, path: Mapping[str, str], step: Step
+    ) -> Answer:
         """Run a keyed request, or answer it from memory."""
-        key = require_key(incoming.idempotency_key)
         scope: Scope = (self._merchant.id, incoming.path, key)
-        kept = self._idempotency.begin(scope, incoming.body)
+        kept = self._idempotency.begin(scope, incoming.content)
         if kept is not None:
             return kept
         try:
@@ -156,11 +124,17 @@ class Service:
         handler = self._handlers.get(operation.id)
         if handler is None:
             raise Refusal(501, "not_configured", "the sandbox does not serve this operation yet")
-        query = (
-            operation.read_query(parse_qs(incoming.query, keep_blank_values=True)) if operation.query_parameters else {}
+        texts = parse_qs(incoming.query, keep_blank_values=True)
+        simulate = texts.get("simulate", [None])[0] if operation.id == "createPayout" else None
+        call = Call(
+            operation=operation,
+            path=path,
+            query=operation.read_query(texts),
+            body=_read_body(incoming, operation),
+            form=incoming.form or Form({}),
+            simulate=simulate,
         )
-        call = Call(operation, path, query, _read_body(incoming, operation))
-        self._lifecycle.advance()
+        self._merchant.timeline.advance()
         return handler(call)
 
     def _grant(self, incoming: Incoming) -> tuple[Answer, str]:
@@ -187,9 +161,38 @@ class _Passage:
     step: Step = NO_STEP
 
 
+def _key(incoming: Incoming, operation: Operation) -> str | None:
+    """Return the idempotency key that a request runs under, None when it has none and needs none."""
+    if operation.id in _WITHOUT_KEY:
+        if incoming.idempotency_key is not None and operation.id in _REFUSING_KEY:
+            raise Refusal(400, "idempotency_key_not_accepted", "an export takes no Idempotency-Key")
+        return None
+    key = incoming.idempotency_key
+    if operation.id == "createIntelligenceEvaluation":
+        return require_key(key or _key_in_body(incoming.body))
+    if operation.keyed:
+        return require_key(key)
+    return None if key is None or operation.method == "GET" else require_key(key)
+
+
+def _key_in_body(body: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=_KeyInBody).idempotency_key
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+class _KeyInBody(msgspec.Struct):
+    idempotency_key: str | None = None
+
+
 def _read_body(incoming: Incoming, operation: Operation) -> Mapping[str, object]:
     if operation.body is None or (not incoming.body and not operation.body_required):
         return {}
     if incoming.content_type != _JSON:
         raise invalid_body(f"the Content-Type must be {_JSON}")
-    return operation.body.check_body(decoded(incoming.body))
+    body = decoded(incoming.body)
+    try:
+        return operation.body.check_body(body)
+    except Refusal as refusal:
+        raise reworded(operation.id, operation.path, refusal, body) from None

@@ -1,12 +1,13 @@
 """Checks of bodies and parameters, straight from the OpenAPI document's JSON Schemas.
 
-`Schemas` compiles each schema once; the compiled `Rules` say what is wrong in the API's own words and never repeat
+Each schema is compiled once; its `Rules` say what is wrong in the API's own words and never repeat
 a value, since bodies carry personal data. The document closes no object, the API refuses unknown fields all the
 same, so every object with declared properties is closed before it is compiled.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import cast
 
@@ -16,8 +17,8 @@ from anton_async.sandbox.errors import FieldProblem, Refusal, invalid
 
 try:
     from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
-except ImportError as missing:
-    raise ImportError('The sandbox needs jsonschema-rs: pip install "anton-async[sandbox]"') from missing
+except ImportError as _missing:
+    raise ImportError('The sandbox needs jsonschema-rs: pip install "anton-async[sandbox]"') from _missing
 
 Json = dict[str, object]
 
@@ -37,24 +38,27 @@ _FORMAT_PROBLEMS = {
 
 
 class Schemas:
-    """Compiles schemas of one document."""
+    """Makes rules of the schemas of one document."""
 
     def __init__(self, components: Json) -> None:
         closed = cast("Json", _closed(components))
-        _accept_any_session_start(closed)
+        _loosen(closed)
         self._components = closed
 
     def compile(self, schema: Json) -> Rules:
-        """Return the compiled rules of one schema, which may point into the document's components."""
-        whole = {**cast("Json", _closed(schema)), "components": self._components}
-        return Rules(Draft202012Validator(whole, validate_formats=True))
+        """Return the rules of one schema, which may point into the document's components."""
+        return Rules({**cast("Json", _closed(schema)), "components": self._components})
 
 
 class Rules:
-    """One compiled schema."""
+    """One schema, compiled when it is first needed: a validator holds megabytes, and most are never asked."""
 
-    def __init__(self, validator: Draft202012Validator) -> None:
-        self._validator = validator
+    def __init__(self, schema: Json) -> None:
+        self._schema = schema
+
+    @functools.cached_property
+    def _validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self._schema, validate_formats=True)
 
     def accepts(self, value: object) -> bool:
         """Tell whether the value keeps every rule."""
@@ -149,8 +153,18 @@ def _closed(schema: object) -> object:
     return copy
 
 
-def _accept_any_session_start(components: Json) -> None:
-    """Let a malformed `session.started_at` through: the API takes it and reports it in `session_quality`."""
+def _loosen(components: Json) -> None:
+    """Let through what the API takes although the document, written for clients, does not offer it.
+
+    A malformed `session.started_at` is reported in `session_quality`; exports take bare dates; an evaluation may
+    carry its idempotency key in the body.
+    """
     schemas = cast("Mapping[str, Json]", components.get("schemas", {}))
-    properties = cast("Mapping[str, Json]", schemas.get("SessionAssertion", {}).get("properties", {}))
-    properties.get("started_at", {}).pop("format", None)
+
+    def properties(name: str) -> dict[str, Json]:
+        return cast("dict[str, Json]", schemas.get(name, {}).get("properties", {}))
+
+    properties("SessionAssertion").get("started_at", {}).pop("format", None)
+    for bound in ("from", "to"):
+        properties("ReviewCSVExportRequest").get(bound, {}).pop("format", None)
+    properties("CreateIntelligenceEvaluationRequest")["idempotency_key"] = {"type": "string"}

@@ -11,7 +11,7 @@ class EventStore(Protocol):
     """Keeps the body of each event from before it is acknowledged until it has been handled.
 
     A store that outlives the process makes sure that no acknowledged event is lost, and one that is shared between
-    processes makes sure that an event is handled once; `examples/` has both for Redis and PostgreSQL.
+    processes makes sure that an event is handled once.
     """
 
     async def add(self, event_id: str, body: bytes) -> bool:

@@ -29,7 +29,7 @@ async def open_sandbox(clock: SteppedClock) -> AsyncIterator[OpenSandbox]:
             sandbox = await stack.enter_async_context(Sandbox(**chosen))
             timeout = aiohttp.ClientTimeout(total=10)
             session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-            return Wire(sandbox, session, clock)
+            return Wire(sandbox, session, clock, chosen.get("edition", "newest"))
 
         yield start
 

@@ -1,47 +1,14 @@
 from __future__ import annotations
 
-import json
-from importlib import resources
-from typing import Any
-
-import jsonschema_rs
-import pytest
-
 from anton_async.sandbox import Sandbox
+from tests.sandbox.contract import OPERATIONS, problems
 from tests.sandbox.test_validation import INDIVIDUAL
 from tests.sandbox.wire import BENEFICIARY, Reply, Wire
 
-DOCUMENT: dict[str, Any] = json.loads(resources.files("anton_async.sandbox").joinpath("document.json").read_text())
-
-
-METHODS = ("get", "post", "put", "patch", "delete")
-OPERATIONS: dict[str, Any] = {
-    item[method]["operationId"]: item[method]
-    for item in DOCUMENT["paths"].values()
-    for method in METHODS
-    if method in item
-}
-
 
 def check(operation_id: str, reply: Reply) -> None:
-    """Check an answer against the schema that the document declares for its status, unknown fields included."""
-    response = OPERATIONS[operation_id]["responses"].get(str(reply.status))
-    assert response is not None, f"{operation_id} declares no {reply.status}: {reply.json}"
-    if "$ref" in response:
-        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
-    schema = {**response["content"]["application/json"]["schema"], "components": DOCUMENT["components"]}
-    problems = [
-        f"{error.message} at {error.instance_path}"
-        for error in jsonschema_rs.Draft202012Validator(schema, validate_formats=True).iter_errors(reply.json)
-    ]
-    assert not problems, f"{operation_id} {reply.status}: {problems}"
-
-
-def check_fields(schema_name: str, shown: dict[str, Any]) -> None:
-    """Check that an object shows no field the document does not have."""
-    schema = DOCUMENT["components"]["schemas"][schema_name]
-    assert set(shown) <= set(schema["properties"]), schema_name
-    assert set(schema["required"]) <= set(shown), schema_name
+    """Check an answer against what the document declares for its status."""
+    assert problems(operation_id, reply.status, reply.content_type, reply.json) == []
 
 
 async def test_every_answer_keeps_the_document(wire: Wire) -> None:
@@ -71,8 +38,6 @@ async def test_every_answer_keeps_the_document(wire: Wire) -> None:
         check("listPayoutEvents", await wire.call("GET", f"/v1/payouts/{reply.data['id']}/events"))
     check("getPayout", await wire.call("GET", "/v1/payouts/pay_NONE"))
     check("listPayouts", await wire.call("GET", "/v1/payouts?limit=2"))
-    for shown in (await wire.call("GET", "/v1/payouts")).data:
-        check_fields("Payout", shown)
     check("listBalances", await wire.call("GET", "/v1/balances"))
     check("getBalance", await wire.call("GET", "/v1/balances/USDC"))
     check("getBalance", await wire.call("GET", "/v1/balances/CHF"))
@@ -87,16 +52,13 @@ async def test_every_answer_about_payees_keeps_the_document(wire: Wire) -> None:
 
     check("createBeneficiary", beneficiary)
     check("createBeneficiary", await wire.call("POST", "/v1/beneficiaries", body={"type": "x"}, key="l"))
-    check_fields("Beneficiary", beneficiary.data)
     check("getBeneficiary", await wire.call("GET", f"/v1/beneficiaries/{beneficiary.data['id']}"))
     check("listBeneficiaries", await wire.call("GET", "/v1/beneficiaries?limit=1"))
     check("createInstrumentForBeneficiary", instrument)
-    check_fields("Instrument", instrument.data)
     check("getInstrument", await wire.call("GET", f"/v1/instruments/{instrument.data['id']}"))
     check("listInstruments", await wire.call("GET", "/v1/instruments?limit=1"))
 
 
-@pytest.mark.xfail(strict=True, reason="the local Anton serves payouts, payees, balances and batches so far")
 def test_the_sandbox_serves_every_operation_of_the_document() -> None:
     service = Sandbox()._service  # pyright: ignore[reportPrivateUsage]
     served = {*service._handlers, "createAccessToken", "getJWKS"}  # pyright: ignore[reportPrivateUsage]

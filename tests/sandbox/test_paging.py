@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from anton_async.sandbox.merchant import RowResult
+from anton_async.sandbox.paging import Collection
 from tests.sandbox.conftest import OpenSandbox
 from tests.sandbox.wire import Wire, encoded
 
@@ -135,3 +137,14 @@ async def test_a_filter_holds_over_pages(wire: Wire) -> None:
     second = await wire.call("GET", f"/v1/payouts?reference=MINE&limit=2&cursor={first.json['next_cursor']}")
 
     assert (len(first.data), len(second.data), second.json["has_more"]) == (2, 1, False)
+
+
+def test_the_latest_entries_can_be_kept_alone() -> None:
+    whole: Collection[RowResult] = Collection()
+    for number in range(5):
+        whole.add(RowResult(str(number), {}))
+
+    kept = whole.latest(2)
+
+    assert [entry.id for entry in kept] == ["3", "4"]
+    assert kept.get("2") is None

@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
 from anton_async.sandbox import Sandbox
+from tests.sandbox.contract import declared, event_problems, problems
 from tests.support.clock import SteppedClock
 
 BENEFICIARY = "ben_JANE"
@@ -45,7 +46,12 @@ SEED: dict[str, object] = {
 class Reply:
     status: int
     headers: Mapping[str, str]
-    json: Any
+    json: Any  # None for an answer that is not JSON
+    body: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0]
 
     @property
     def code(self) -> str | None:
@@ -60,8 +66,11 @@ class Reply:
 class Wire:
     """Talks to one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession, clock: SteppedClock) -> None:
+    def __init__(
+        self, sandbox: Sandbox, session: aiohttp.ClientSession, clock: SteppedClock, edition: str = "newest"
+    ) -> None:
         self.sandbox = sandbox
+        self.edition = edition
         self.session = session
         self.clock = clock
         self.key: ECKey | OKPKey = load_key(sandbox.private_key_pem)
@@ -109,7 +118,8 @@ class Wire:
         )
         async with request as response:
             raw = await response.read()
-            return Reply(response.status, response.headers, json.loads(raw))
+            is_json = response.content_type == "application/json" and raw
+            return Reply(response.status, response.headers, json.loads(raw) if is_json else None, raw)
 
     async def ask_token(
         self, *, proof: str | None = None, form: str = "grant_type=client_credentials", basic: str | None = None
@@ -127,6 +137,11 @@ class Wire:
             self._token = (await self.ask_token()).json["access_token"]
         return str(self._token)
 
+    async def credentials(self, method: str, path: str) -> dict[str, str]:
+        """Return the headers that let a request in."""
+        token = await self.token()
+        return {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, path, token=token)}
+
     async def call(
         self,
         method: str,
@@ -138,14 +153,55 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send an authorised request; a body is sent as JSON."""
-        token = await self.token()
-        sent = {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, path, token=token)}
+        sent = await self.credentials(method, path)
         if key is not None:
             sent["Idempotency-Key"] = key
         data = raw if body is None else json.dumps(body).encode()
         if data is not None:
             sent["Content-Type"] = "application/json"
-        return await self.send(method, path, headers={**sent, **(headers or {})}, data=data)
+        reply = await self.send(method, path, headers={**sent, **(headers or {})}, data=data)
+        self._hold_against_the_document(reply)
+        return reply
+
+    async def upload(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        name: str = "rows.csv",
+        key: str | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send an authorised form with a file."""
+        boundary = uuid.uuid4().hex
+        parts = [(f'name="{field}"', text.encode()) for field, text in (fields or {}).items()]
+        parts.append((f'name="file"; filename="{name}"', content))
+        written = b"".join(
+            f"--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + body + b"\r\n"
+            for head, body in parts
+        )
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        raw = written + f"--{boundary}--\r\n".encode()
+        return await self.call("POST", path, raw=raw, key=key or uuid.uuid4().hex, headers=headers)
+
+    async def events(self, event_type: str | None = None) -> list[Any]:
+        """Return the newest 100 events, oldest first, each held against the document's schema of its type."""
+        query = "" if event_type is None else f"&type={event_type}"
+        found = (await self.call("GET", f"/v1/webhooks/events?limit=100{query}")).data[::-1]
+        for event in found:
+            envelope = {name: event[name] for name in ("id", "type", "created_at")} | {"data": event["payload"]}
+            found_wrong = event_problems(envelope)
+            assert not found_wrong, found_wrong
+        return list(found)
+
+    def _hold_against_the_document(self, reply: Reply) -> None:
+        """Check every answer of the newest edition; refusals that the document does not declare are let through."""
+        operation_id = self.sandbox.requests[-1].operation_id
+        if self.edition != "newest" or operation_id is None:
+            return
+        if reply.status < 400 or declared(operation_id, reply.status) is not None:
+            found = problems(operation_id, reply.status, reply.content_type, reply.json)
+            assert not found, found
 
     async def pay(self, key: str | None = None, **changes: object) -> Reply:
         """Create a payout of 100 USD, with changes."""
