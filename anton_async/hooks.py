@@ -6,6 +6,7 @@ what it raises is logged once and changes nothing.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Hooks:
             return
         try:
             hook(event)
-        except Exception as error:  # noqa: BLE001 - whatever a hook of the user's raises
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a hook of the user's raises
             if name not in self._failed:
                 self._failed.add(name)
                 logger.warning("the %s hook raised %s; this is said once", name, type(error).__name__)

@@ -106,6 +106,12 @@ class RemoteKey:
                 return await self._signer.sign(data)
         except TimeoutError:
             problem = f"The signer did not answer within its timeout of {self._timeout:g} seconds"
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled this call: the signer awaited something that was.
+            problem = f"The signer failed with {type(error).__name__}"
         except Exception as error:  # noqa: BLE001 - it is the user's code, and its text may hold credentials
             problem = f"The signer failed with {type(error).__name__}"
         failure = SignerError(problem)

@@ -36,6 +36,13 @@ def attempt_fault(error: BaseException, *, connected: bool, proxied: bool) -> Tr
         connected: whether the request was handed a connection.
         proxied: whether it goes through a proxy.
     """
+    if connected:
+        # Whatever the exception is called: a trace hook of the user's may raise any of them once the request has left.
+        return lost(error)
+    return _refused(error, proxied=proxied)
+
+
+def _refused(error: BaseException, *, proxied: bool) -> ConnectionError:
     if isinstance(error, _PROXY):
         return ProxyError("The proxy could not be reached or refused the connection")
     if isinstance(error, _TLS):
@@ -46,10 +53,6 @@ def attempt_fault(error: BaseException, *, connected: bool, proxied: bool) -> Tr
         number = getattr(error, "errno", None)
         reason = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
         return ConnectionError(f"No connection could be made{reason}")
-    return lost(error) if connected else _never_connected(proxied=proxied)
-
-
-def _never_connected(*, proxied: bool) -> ConnectionError:
     if proxied:
         return ProxyError("The proxy did not answer as a proxy should")
     return ConnectionError("No connection could be made: the server spoke before it was asked")

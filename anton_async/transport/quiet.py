@@ -49,7 +49,10 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
             connection = await connect(req, traces, timeout)
             protocol = connection.protocol
             try:
-                await asyncio.sleep(0)  # lets the loop read what has arrived and was not seen yet
+                # Lets the loop read what has arrived and was not seen yet. Twice, because a step that is queued behind
+                # a busy callback runs before the loop looks at its sockets.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
             except asyncio.CancelledError:
                 connection.close()
                 raise

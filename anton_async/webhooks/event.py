@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from anton_async.errors import WebhookPayloadError
+from anton_async.finite import refuse_endless
 from anton_async.models.events import EVENTS, KnownEvent
 
 _NULL = msgspec.Raw(b"null")
@@ -48,6 +50,9 @@ class _Envelope(msgspec.Struct, frozen=True):
     data: msgspec.Raw = _NULL
 
 
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+
+
 def read_event(body: bytes) -> Event:
     """Return the event in the body of a delivery whose signature has been verified.
 
@@ -59,9 +64,9 @@ def read_event(body: bytes) -> Event:
             names the place and repeats no value.
     """
     try:
-        envelope = _decoder(_Envelope).decode(body)
+        envelope = _ENVELOPE.decode(body)
         known = EVENTS.get(envelope.type) if envelope.data != _NULL else None
-        return cast("Event", _decoder(known or UnknownEvent).decode(body))
+        return cast("Event", _reader(known or UnknownEvent)(body))
     except msgspec.ValidationError as error:
         at = _AT.search(str(error))
         problem = f"is not as documented at {at[1] if at else '$'}"
@@ -73,5 +78,5 @@ def read_event(body: bytes) -> Event:
 
 
 @functools.cache
-def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _reader(kind: type[Any]) -> Callable[[bytes], object]:
+    return refuse_endless(kind, msgspec.json.Decoder(kind).decode, lambda event: (event,), "$")

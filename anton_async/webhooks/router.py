@@ -9,12 +9,13 @@ again is acknowledged and not handled again; one whose handler failed, or was cu
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 from anton_async.clock import SYSTEM_CLOCK, Clock
-from anton_async.errors import ConfigurationError
+from anton_async.errors import ConfigurationError, WebhookPayloadError
 from anton_async.log import get_log
 from anton_async.models.events import EVENTS, Subscribe
 from anton_async.webhooks.event import Event, read_event
@@ -31,6 +32,9 @@ _FIRST_PAUSE = 1.0  # seconds
 
 class WebhookRouter:
     """Takes deliveries and hands each event once to the handler of its type.
+
+        from anton_async.models import PayoutCompletedEvent
+        from anton_async.webhooks import WebhookRouter, WebhookVerifier
 
         router = WebhookRouter(WebhookVerifier("whsec_..."), fallback=log_it)
 
@@ -61,8 +65,12 @@ class WebhookRouter:
         grace: float = 25.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        if not isinstance(verifier, WebhookVerifier):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise ConfigurationError("verifier must be a WebhookVerifier.")
+        if min(concurrency, attempts) < 1 or not grace >= 0:
+            raise ConfigurationError("concurrency and attempts must be 1 or more, and grace 0 seconds or more.")
         self._verifier = verifier
-        self._fallback: Handler[Any] = fallback
+        self._fallback: Handler[Any] = _checked(fallback)
         self._store = store or MemoryEventStore()
         self._concurrency = concurrency
         self._attempts = attempts
@@ -71,6 +79,8 @@ class WebhookRouter:
         self._handlers: dict[str, Handler[Any]] = {}
         self._queue: asyncio.Queue[Event] | None = None
         self._workers: list[asyncio.Task[None]] = []
+        self._here: set[str] = set()
+        self._taking: dict[str, asyncio.Future[bool]] = {}
 
     @property
     def on(self) -> Subscribe:
@@ -90,7 +100,7 @@ class WebhookRouter:
             raise ConfigurationError(f"The handler of {type} must be registered once, and before the router is opened.")
 
         def register(handler: Handler[E]) -> Handler[E]:
-            self._handlers[type] = handler
+            self._handlers[type] = _checked(handler)
             return handler
 
         return register
@@ -98,10 +108,14 @@ class WebhookRouter:
     async def __aenter__(self) -> Self:
         if self._queue is not None:
             raise ConfigurationError("This router is open already.")
-        self._queue = asyncio.Queue()
+        queue: asyncio.Queue[Event] = asyncio.Queue()
         for body in await self._store.pending():
-            self._queue.put_nowait(read_event(body))
-        self._workers = [asyncio.create_task(self._work(self._queue)) for _ in range(self._concurrency)]
+            try:
+                self._enqueue(queue, read_event(body))
+            except WebhookPayloadError:
+                logger.exception("A stored webhook event cannot be read any more; it stays in the store")
+        self._queue = queue
+        self._workers = [asyncio.create_task(self._work(queue)) for _ in range(self._concurrency)]
         return self
 
     async def receive(self, body: bytes, headers: Headers) -> bool:
@@ -112,7 +126,7 @@ class WebhookRouter:
             headers: its headers, in any shape.
 
         Returns:
-            Whether the event is new; False for one that was delivered before.
+            Whether this delivery is the one that gets handled; False for one that was delivered before.
 
         Raises:
             WebhookSignatureError: it is not Anton's: answer 400.
@@ -123,10 +137,28 @@ class WebhookRouter:
         if queue is None:
             raise ConfigurationError("The router is not open: use it inside `async with router:`.")
         event = self._verifier.unwrap(body, headers)
-        new = await self._store.add(event.id, bytes(body))
-        if new:
-            queue.put_nowait(event)
+        if event.id in self._here:
+            return False
+        taking = self._taking.get(event.id)
+        if taking is not None:
+            await asyncio.shield(taking)
+            return False
+        # To the end, also when the sender goes away: what is in the store is acknowledged when it is delivered again.
+        taking = self._taking[event.id] = asyncio.ensure_future(self._take(queue, event, bytes(body)))
+        return await asyncio.shield(taking)
+
+    async def _take(self, queue: asyncio.Queue[Event], event: Event, body: bytes) -> bool:
+        try:
+            new = await self._store.add(event.id, body)
+            if new:
+                self._enqueue(queue, event)
+        finally:
+            del self._taking[event.id]
         return new
+
+    def _enqueue(self, queue: asyncio.Queue[Event], event: Event) -> None:
+        self._here.add(event.id)
+        queue.put_nowait(event)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -137,33 +169,52 @@ class WebhookRouter:
                 async with asyncio.timeout(self._grace):
                     await queue.join()
         except TimeoutError:
-            logger.warning(
-                "%d webhook events were not handled in time; the store has them", queue.qsize() if queue else 0
-            )
+            logger.warning("Not all webhook events were handled in time; the store has them")
         finally:
             for worker in self._workers:
                 worker.cancel()
             await asyncio.gather(*self._workers, return_exceptions=True)
+            self._here.clear()
 
     async def _work(self, queue: asyncio.Queue[Event]) -> None:
         while True:
             event = await queue.get()
             try:
-                await self._handle(event)
+                await self._serve(event)
             finally:
+                self._here.discard(event.id)
                 queue.task_done()
 
-    async def _handle(self, event: Event) -> None:
+    async def _serve(self, event: Event) -> None:
         handler = self._handlers.get(event.type, self._fallback)
+        # Each for itself: an event must not be handled again because the store was away.
+        if await self._repeat("Handling", event, lambda: handler(event)):
+            await self._repeat("Noting as handled", event, lambda: self._store.done(event.id))
+
+    async def _repeat(self, doing: str, event: Event, step: Callable[[], Awaitable[object]]) -> bool:
+        """Return whether `step` succeeded at last."""
         for attempt in range(1, self._attempts + 1):
             try:
-                await handler(event)
-                await self._store.done(event.id)
-            except Exception:
-                logger.exception(
-                    "The handler of webhook event %s (%s) failed, attempt %d", event.id, event.type, attempt
-                )
+                await step()
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                    raise
+                logger.exception("%s webhook event %s (%s) failed, attempt %d", doing, event.id, event.type, attempt)
             else:
-                return
+                return True
             if attempt < self._attempts:
                 await self._clock.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
+        return False
+
+
+def _checked(handler: Handler[E]) -> Handler[E]:
+    """Refuse what cannot be awaited: it would have run before anybody noticed."""
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+        return handler
+    raise ConfigurationError("A handler must be a coroutine function: `async def handle(event): ...`.")
+
+
+def _is_cancelled() -> bool:
+    """Return whether the running task is cancelled itself, and not something that it awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

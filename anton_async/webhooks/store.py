@@ -10,12 +10,15 @@ from typing import Protocol
 class EventStore(Protocol):
     """Keeps the body of each event from before it is acknowledged until it has been handled.
 
-    A store that outlives the process makes sure that no acknowledged event is lost, and one that is shared between
-    processes makes sure that an event is handled once.
+    A store that outlives the process makes sure that no acknowledged event is lost. One that several processes share
+    has to give each event to one of them at a time: by a lease, say, that ends when its owner does.
     """
 
     async def add(self, event_id: str, body: bytes) -> bool:
-        """Keep an event; return False, and change nothing, when its id was added before."""
+        """Keep an event; return whether it is still to be handled here.
+
+        False once it is done, and while another process has it; True for one that was added before and is not done.
+        """
         ...
 
     async def done(self, event_id: str) -> None:
@@ -23,7 +26,7 @@ class EventStore(Protocol):
         ...
 
     async def pending(self) -> Sequence[bytes]:
-        """Return the bodies that were added and are not done, the oldest first."""
+        """Return the bodies that are to be handled here: added, not done and with no other process, oldest first."""
         ...
 
 
@@ -40,10 +43,10 @@ class MemoryEventStore:
         self._done: OrderedDict[str, None] = OrderedDict()
 
     async def add(self, event_id: str, body: bytes) -> bool:
-        """Keep an event; return False when its id was added before."""
-        if event_id in self._pending or event_id in self._done:
+        """Keep an event; return False once it is done."""
+        if event_id in self._done:
             return False
-        self._pending[event_id] = body
+        self._pending.setdefault(event_id, body)
         return True
 
     async def done(self, event_id: str) -> None:

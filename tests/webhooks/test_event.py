@@ -44,6 +44,18 @@ def test_money_in_an_event_is_exact() -> None:
     assert event.data.source_amount == Decimal(CATALOGUE["payout.completed"]["data"]["source_amount"])
 
 
+@pytest.mark.fault("D03")
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "-Infinity"])
+def test_money_without_end_in_an_event_is_refused(value: str) -> None:
+    example = CATALOGUE["payout.completed"]
+    body = json.dumps({**example, "data": {**example["data"], "source_amount": value}}).encode()
+
+    with pytest.raises(WebhookPayloadError, match=r"not as documented at \$\.data\.source_amount") as caught:
+        read_event(body)
+
+    assert value not in str(caught.value)
+
+
 def test_a_type_checker_tells_events_apart_by_type() -> None:
     def reference(event: Event) -> str | None:
         if not isinstance(event, UnknownEvent) and event.type == "payout.completed":

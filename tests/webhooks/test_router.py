@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any, cast
 
 import pytest
 
@@ -170,3 +171,128 @@ async def test_the_memory_of_handled_events_is_bounded() -> None:
 
     assert not await store.add("evt_3", b"")
     assert await store.add("evt_0", b"")
+
+
+async def test_an_event_is_not_handled_again_because_the_store_was_away() -> None:
+    class Blinking(MemoryEventStore):
+        failures = 2
+
+        async def done(self, event_id: str) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise ConnectionResetError
+            await super().done(event_id)
+
+    store, seen = Blinking(), Seen()
+    async with make(seen, store) as router:
+        await router.receive(*delivery())
+
+    assert seen.events == ["evt_1"]
+    assert await store.pending() == []
+
+
+async def test_a_handler_that_awaits_something_cancelled_costs_no_worker() -> None:
+    handled = list[str]()
+    router = WebhookRouter(WebhookVerifier(SECRET), fallback=Seen(), concurrency=1, attempts=2, clock=SteppedClock())
+
+    @router.on("beneficiary.deleted")
+    async def fragile(event: BeneficiaryDeletedEvent) -> None:
+        if event.id == "evt_1":
+            raise asyncio.CancelledError
+        handled.append(event.id)
+
+    async with router:
+        await router.receive(*delivery(1))
+        await router.receive(*delivery(2))
+
+    assert handled == ["evt_2"]
+
+
+async def test_a_store_that_is_away_at_the_start_leaves_a_router_that_can_be_opened() -> None:
+    class Away(MemoryEventStore):
+        away = True
+
+        async def pending(self) -> list[bytes]:
+            if self.away:
+                raise ConnectionResetError
+            return [*await super().pending()]
+
+    store, seen = Away(), Seen()
+    router = make(seen, store)
+    with pytest.raises(ConnectionResetError):
+        await router.__aenter__()
+    with pytest.raises(ConfigurationError, match="not open"):
+        await router.receive(*delivery())
+    store.away = False
+
+    async with router:
+        assert await router.receive(*delivery())
+
+    assert seen.events == ["evt_1"]
+
+
+async def test_a_stored_event_that_cannot_be_read_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    store, seen = MemoryEventStore(), Seen()
+    await store.add("evt_0", b"{}")
+    await store.add("evt_1", delivery()[0])
+
+    async with make(seen, store):
+        pass
+
+    assert seen.events == ["evt_1"]
+    assert len(await store.pending()) == 1
+    assert "cannot be read" in caplog.text
+
+
+async def test_a_sender_that_goes_away_does_not_lose_the_event() -> None:
+    class Slow(MemoryEventStore):
+        async def add(self, event_id: str, body: bytes) -> bool:
+            kept = await super().add(event_id, body)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return kept
+
+    store, seen = Slow(), Seen()
+    async with make(seen, store) as router:
+        taking = asyncio.create_task(router.receive(*delivery()))
+        await asyncio.sleep(0)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        await router.receive(*delivery())
+
+    assert seen.events == ["evt_1"]
+
+
+async def test_an_event_that_is_stored_and_not_handled_is_taken_when_it_comes_again() -> None:
+    store, seen = MemoryEventStore(), Seen()
+
+    async with make(seen, store) as router:
+        await store.add("evt_1", delivery()[0])
+        assert await router.receive(*delivery())
+
+    assert seen.events == ["evt_1"]
+
+
+def test_a_handler_that_cannot_be_awaited_is_refused() -> None:
+    router = make(Seen())
+
+    def credit(_: object) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="coroutine function"):
+        router.on("payout.sent")(credit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"attempts": 0}, {"grace": -1.0}, {"fallback": None}])
+def test_a_router_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        make_with({"verifier": WebhookVerifier(SECRET), "fallback": Seen(), **wrong})
+
+
+def make_with(arguments: dict[str, Any]) -> WebhookRouter:
+    return WebhookRouter(**arguments)
+
+
+def test_a_secret_is_no_verifier() -> None:
+    with pytest.raises(ConfigurationError, match="WebhookVerifier"):
+        WebhookRouter(cast("WebhookVerifier", SECRET), fallback=Seen())
