@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import re
 import ssl as tls
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -32,25 +30,18 @@ from anton_async.config import (
     parse_base_url,
     read_url,
 )
-from anton_async.errors import ConfigurationError, RequestValidationError
+from anton_async.errors import ConfigurationError
 from anton_async.hooks import Hook, Hooks
-from anton_async.operation import Operation
 from anton_async.resources import Resources
 from anton_async.transport import Transport
 from anton_async.transport.authentication import Authenticator, DPoPAuthenticator, KeyAuthenticator
-from anton_async.transport.call import OUR_HEADERS, freeze, join, with_query
-from anton_async.transport.decode import check_readable
-from anton_async.transport.validation import encode_any
+from anton_async.transport.call import OUR_HEADERS, join, prepare_unknown
 from anton_async.transport.wire import Wire
 
 if TYPE_CHECKING:
     from anton_async.settlement import Payouts
 
 T = TypeVar("T")
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_NOTHING = cast("Hashable", type(None))
-_PATH = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+")
 
 
 class AntonClient(Resources):
@@ -226,12 +217,17 @@ class AntonClient(Resources):
         return self
 
     async def close(self) -> None:
-        """End background work and close the connections; closing twice does no harm."""
+        """End what is under way and close the connections; closing twice does no harm.
+
+        Calls that wait, for an answer, a token, their turn or their next try, fail at once with a `ConfigurationError`
+        or `ResponseLostError`, whose `outcome` tells whether they may have been executed.
+        """
         self._closed = True
+        self.transport.close()
+        self._wire.detach()
         await self._authenticator.close()
         if self._owned is not None:
             await self._owned.close()
-        self._wire.detach()
 
     async def warm_up(self) -> None:
         """Fetch the access token now, so that the first call is as fast as the next.
@@ -261,7 +257,7 @@ class AntonClient(Resources):
             method: HTTP method.
             path: path below the base URL, such as `/v1/new-thing`; percent-encoded, without a query.
             response_type: what to decode the answer into; `{"data": ...}` is unwrapped.
-            query: query parameters.
+            query: query parameters, as text: write numbers, dates and `true` as the endpoint wants them.
             body: JSON body; nothing is checked but that it can be encoded.
             idempotency_key: as in every call; POST, PUT, PATCH and DELETE get a random one when it is left out.
             timeout: seconds for the whole call.
@@ -269,16 +265,11 @@ class AntonClient(Resources):
             headers: further HTTP headers.
 
         Raises:
-            RequestValidationError: the path or body cannot be sent.
+            RequestValidationError: method, path, query, body, headers or idempotency key cannot be sent.
+            ConfigurationError: nothing decodes into `response_type`, or `timeout` or `max_retries` is out of range.
             ApiError: the API answered with an error status.
             TransportError: no usable answer arrived.
         """
-        if method.upper() not in _METHODS:
-            raise RequestValidationError("must be one of " + ", ".join(sorted(_METHODS)), field="method")
-        if _PATH.fullmatch(path) is None or any(unquote(part) in {".", ".."} for part in path.split("/")):
-            raise RequestValidationError(
-                "must be a path such as /v1/payouts, without query or dot segments", field="path"
-            )
         options: RequestOptions = {}
         if idempotency_key is not None:
             options["idempotency_key"] = idempotency_key
@@ -288,16 +279,7 @@ class AntonClient(Resources):
             options["max_retries"] = max_retries
         if headers is not None:
             options["headers"] = headers
-        operation = cast("Operation[T]", _unknown_operation(method.upper(), path, cast("Hashable", response_type)))
-        check_readable(operation)
-        url = join(self.settings.base_url, path)
-        call = freeze(
-            operation,
-            self.settings,
-            options,
-            url=with_query(url, [*query.items()]) if query else url,
-            body=None if body is None else encode_any(body),
-        )
+        call = prepare_unknown(method, path, response_type, self.settings, options, query=query, body=body)
         data: T = (await self.transport.send(call)).data
         return data
 
@@ -329,21 +311,6 @@ class AntonClient(Resources):
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
-
-
-@functools.lru_cache(maxsize=64)
-def _unknown_operation(method: str, path: str, response_type: Hashable) -> Operation[Any]:
-    changes = method in {"POST", "PUT", "PATCH", "DELETE"}
-    return Operation(
-        id="request",
-        name="request",
-        method=method,
-        path=path,
-        response=cast("type[Any]", response_type),
-        shape="none" if response_type is _NOTHING else "object",
-        retry="keyed" if changes else "safe",
-        idempotency_key=changes,
-    )
 
 
 def _authenticator(credentials: Credentials, base_url: URL, wire: Wire, clock: Clock) -> Authenticator:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import enum
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -57,7 +57,7 @@ class RequestOptions(TypedDict, total=False):
 
 def check_timeout(value: object, name: str = "timeout") -> float:
     """Return `value` as seconds; NaN, infinity, zero, negatives and non-numbers are refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         raise ConfigurationError(f"{name} must be a number of seconds above 0, such as {name}=20.0.")
     return float(value)
 

@@ -147,6 +147,8 @@ class ApiError(AntonError):
     """
 
     default_outcome: ClassVar[Outcome] = Outcome.REJECTED
+    is_documented: bool = False
+    """Whether the API's document names this status and code for the call; a gateway's own errors are not there."""
 
     def __init__(
         self,
@@ -179,9 +181,9 @@ class ApiError(AntonError):
         """Whether this answer also tells that no earlier request under the same idempotency key was executed.
 
         An executed one would have been replayed instead; what is answered at the door (401, 403, 429), by a
-        gateway (no code of the API's), or without having read the request tells nothing.
+        gateway (no code that the document names for this call), or without having read the request tells nothing.
         """
-        judged = self.status in _CONCLUSIVE and self.code is not None and self.code not in _UNREAD
+        judged = self.is_documented and self.status in _CONCLUSIVE and self.code not in _UNREAD
         return judged and self.outcome is Outcome.REJECTED
 
     @property

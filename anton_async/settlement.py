@@ -20,7 +20,8 @@ from anton_async.resources import payouts
 from anton_async.resources.operations import CREATE_PAYOUT
 from anton_async.transport.unsettled import Unsettled, kept
 
-_CLOCK_TOLERANCE = dt.timedelta(hours=1)
+_CLOCK_TOLERANCE = dt.timedelta(minutes=2)
+"""How far the machine's clock may be ahead: what was made before that is a twin, and what is missed stays unknown."""
 _SAME = ("beneficiary_id", "instrument_id", "dest_currency", "method", "purpose", "reference")
 
 
@@ -54,9 +55,11 @@ class Payouts(payouts.Payouts):
         Source: https://docs.antonpayments.com/api-reference/idempotency
         """
         unsettled = self._check(error)
-        call = unsettled.call
-        if timeout is not None:
-            call = replace(call, timeout=check_timeout(timeout))
+        try:
+            wanted = self._transport.settings.timeout if timeout is None else check_timeout(timeout)
+        except ConfigurationError as refusal:
+            raise _about(refusal, error) from None
+        call = replace(unsettled.call, timeout=wanted)
         try:
             return cast("Payout", (await self._transport.send(call, key_life=unsettled.life)).data)
         except AntonError as failure:
@@ -70,12 +73,12 @@ class Payouts(payouts.Payouts):
     def _check(self, error: BaseException) -> Unsettled:
         unsettled = kept(error)
         if unsettled is None or not issubclass(unsettled.call.operation.response, Payout):
-            raise RequestValidationError(
+            refusal = RequestValidationError(
                 "carries no payout with an unknown outcome: give what `create` or `cancel` raised in this process, or"
                 " repeat the same arguments under the same idempotency_key.",
                 field="error",
-                idempotency_key=getattr(error, "idempotency_key", None),
             )
+            raise _about(refusal, error)
         if unsettled.owner != self._transport.owner:
             raise ConfigurationError(
                 "The payout was sent by a client with another client id or base URL: settle it with one like that.",
@@ -95,6 +98,13 @@ class Payouts(payouts.Payouts):
         except AntonError:
             return None
         return found[0] if len(found) == 1 else None
+
+
+def _about(refusal: AntonError, error: BaseException) -> AntonError:
+    """Return `refusal` with what is known of the payout: not being settled makes it no less unknown."""
+    refusal.outcome = getattr(error, "outcome", Outcome.UNKNOWN)
+    refusal.idempotency_key = getattr(error, "idempotency_key", None)
+    return refusal
 
 
 def _is(payout: Payout, order: dict[str, str]) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import logging
 from decimal import Decimal
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -236,6 +237,38 @@ async def test_a_type_that_nothing_decodes_into_is_refused_before_sending(
 ) -> None:
     with pytest.raises(ConfigurationError, match="response_type"):
         await anton.request("POST", "/v1/x", response_type=Thing | Other)  # type: ignore[arg-type]
+
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"method": 5}, "method"),
+        ({"method": b"GET"}, "method"),
+        ({"path": None}, "path"),
+        ({"path": b"/v1/x"}, "path"),
+        ({"query": 5}, "query"),
+        ({"query": "a=b"}, "query"),
+        ({"query": [("a", "b")]}, "query"),
+        ({"query": {"limit": 5}}, "query"),
+        ({"query": {5: "limit"}}, "query"),
+        ({"body": object()}, "body"),
+        ({"headers": {"X-A": 5}}, "headers"),
+        ({"idempotency_key": 5}, "idempotency_key"),
+        ({"response_type": [dict]}, "response_type"),
+        ({"response_type": "dict"}, "response_type"),
+        ({"response_type": msgspec.defstruct("Lost", [("place", "Nowhere")])}, "response_type"),
+        ({"timeout": 10**5000}, "timeout"),
+    ],
+)
+async def test_an_unknown_endpoint_asked_with_wrong_types_names_what_is_wrong(
+    anton: AntonClient, server: RawServer, given: dict[str, Any], named: str
+) -> None:
+    asked: dict[str, Any] = {"method": "POST", "path": "/v1/x", "response_type": dict[str, object], **given}
+
+    with pytest.raises((RequestValidationError, ConfigurationError), match=f"^{named}"):
+        await anton.request(**asked)
 
     assert server.requests == []
 

@@ -100,7 +100,7 @@ class DPoPBound(Authorization):
 
     def _about_to_leave(self, url: URL) -> None:
         self.nonce = self._prover.nonces.get(url)
-        self.offset: float = self._prover.offset
+        self.offset = self._prover.offset
         self._turns.leaves(self)
 
 

@@ -7,11 +7,10 @@ that was off. Where nonces turn out to be good for one request only, requests le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
 
-import msgspec
 from yarl import URL
 
 from anton_async.auth.authorization import Anonymous, Authorization, Bearer, DPoPBound, TokenCall
@@ -26,6 +25,8 @@ from anton_async.transport.decode import error_code, read_error, request_id
 from anton_async.transport.wire import Wire, WireAnswer
 
 _MINT_TIMEOUT = 30.0  # seconds; every caller waits for the same mint, so it must not hang with one of them
+_RECENT_TOKENS = 8  # whose calls may still be under way
+_SHORTEST_SECRET = 8  # characters; a shorter text would be found inside of plain words
 _TOKEN_BODY = b"grant_type=client_credentials"
 _TOKEN_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 
@@ -66,6 +67,14 @@ class Authenticator(Protocol):
         """Learn from `answer`; return whether the same request should be sent again with a new proof or token."""
         ...
 
+    def unanswered(self, authorization: Authorization) -> None:
+        """Learn that a request ended without an answer."""
+        ...
+
+    def redact(self, text: str) -> str:
+        """Return foreign `text` without what authorises our calls."""
+        ...
+
     async def close(self) -> None:
         """Stop whatever runs in the background."""
         ...
@@ -75,6 +84,7 @@ class KeyAuthenticator:
     """Static API keys: nothing to fetch, nothing to renew."""
 
     def __init__(self, credentials: ApiKeyCredentials) -> None:
+        self._credentials = credentials
         self._bearer = Bearer(credentials)
 
     async def authorize(self) -> Authorization:
@@ -85,6 +95,14 @@ class KeyAuthenticator:
         """Return False: a refused key stays refused."""
         del authorization, answer, repeats
         return False
+
+    def unanswered(self, authorization: Authorization) -> None:
+        """Learn nothing: a key serves any number of requests."""
+        del authorization
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the key."""
+        return _without(text, self._credentials.bearer().removeprefix("Bearer "))
 
     async def close(self) -> None:
         """Do nothing."""
@@ -104,6 +122,7 @@ class DPoPAuthenticator:
         self._prover = Prover(credentials.key, clock)
         self._turns = NonceTurns(clock)
         self._tokens = TokenSource(self._fetch, clock)
+        self._recent: deque[str] = deque(maxlen=_RECENT_TOKENS)
 
     async def authorize(self) -> Authorization:
         """Return a good token with our key, when a request may leave."""
@@ -112,6 +131,10 @@ class DPoPAuthenticator:
             if self._turns.open:
                 return DPoPBound(token, self._prover, self._turns)
             await self._turns.wait()
+
+    def unanswered(self, authorization: Authorization) -> None:
+        """Let the next request leave, where they leave one by one: no answer will bring its nonce."""
+        self._turns.answered(authorization)
 
     def wants_repeat(self, authorization: Authorization, answer: WireAnswer, repeats: Repeats) -> bool:
         """Learn nonce and time from `answer`; after a 401, say whether a new proof or token may help.
@@ -139,6 +162,12 @@ class DPoPAuthenticator:
             return repeats.take("token")
         return False
 
+    def redact(self, text: str) -> str:
+        """Return `text` without the secret and the tokens, also those that have just ended."""
+        for token in self._recent:
+            text = _without(text, token)
+        return self._credentials.redact(text)
+
     async def close(self) -> None:
         """Stop a renewal under way."""
         self._turns.release()
@@ -163,7 +192,9 @@ class DPoPAuthenticator:
             before = self._prover.nonces.get(answer.url)
             self._learn_nonce(answer)
             if answer.status == 200:
-                return read_token(answer.body, now=sent_at, thumbprint=self._credentials.key.thumbprint)
+                token = read_token(answer.body, now=sent_at, thumbprint=self._credentials.key.thumbprint)
+                self._recent.append(token.value)
+                return token
             if not self._token_call_again(authorization, answer, repeats, before):
                 raise self._refusal(answer)
 
@@ -195,8 +226,9 @@ class DPoPAuthenticator:
         ours = self._credentials.key.algorithm
         if offered is None or {ours, "Ed25519" if ours == "EdDSA" else ours} & set(offered.split()):
             return
+        theirs = printable(self.redact(offered), 100)
         raise AuthenticationError(
-            f"The server takes DPoP proofs signed with {printable(offered, 100)}, but our key signs with {ours}",
+            f"The server takes DPoP proofs signed with {theirs}, but our key signs with {ours}",
             status=answer.status,
             code="invalid_dpop_proof",
             request_id=request_id(answer),
@@ -204,10 +236,7 @@ class DPoPAuthenticator:
 
     def _refusal(self, answer: WireAnswer) -> Exception:
         kind = AuthenticationError if 400 <= answer.status < 500 and answer.status not in {408, 429} else None
-        redact = self._credentials.redact
-        error = read_error("POST /oauth/token", _redacted(answer, redact), now=self._clock.time(), kind=kind)
-        if error.request_id is not None:
-            error.request_id = redact(error.request_id)
+        error = read_error("POST /oauth/token", answer, now=self._clock.time(), redact=self.redact, kind=kind)
         error.outcome = Outcome.NOT_SENT
         return error
 
@@ -222,24 +251,8 @@ def _dpop_error(answer: WireAnswer) -> str | None:
     return dpop_parameter(answer.headers.getall("WWW-Authenticate", []), "error")
 
 
-def _redacted(answer: WireAnswer, redact: Callable[[str], str]) -> WireAnswer:
-    """Return `answer` with every text in its JSON body redacted, before anything is cut or escaped."""
-    try:
-        body: object = msgspec.json.decode(answer.body)
-        return replace(answer, body=msgspec.json.encode(_each_text(body, redact)))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return replace(answer, body=b"")
-
-
-def _each_text(value: object, redact: Callable[[str], str]) -> object:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_each_text(item, redact) for item in cast("list[object]", value)]
-    if isinstance(value, dict):
-        items = cast("dict[str, object]", value).items()
-        return {redact(name): _each_text(item, redact) for name, item in items}
-    return value
+def _without(text: str, secret: str) -> str:
+    return text.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else text
 
 
 ANONYMOUS = Anonymous()

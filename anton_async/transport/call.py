@@ -6,25 +6,31 @@ freezes it as a `Call`. Every attempt then sends the same URL, the same bytes an
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-from urllib.parse import quote
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import quote, unquote
 
 from msgspec import UNSET
 from yarl import URL
 
 from anton_async.config import RequestOptions, Settings, check_retries, check_timeout
-from anton_async.errors import RequestValidationError
+from anton_async.errors import ConfigurationError, RequestValidationError
 from anton_async.operation import Operation
+from anton_async.transport.decode import check_readable
 from anton_async.transport.form import Form
 from anton_async.transport.idempotency import check_key, new_key
 from anton_async.transport.rules import check_rules
-from anton_async.transport.validation import check_fields, encode_json, to_texts
+from anton_async.transport.validation import check_fields, encode_any, encode_json, to_texts
 
 T = TypeVar("T")
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_PATH = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+")
+_DOTS = frozenset({".", ".."})
+_NOTHING = cast("Hashable", type(None))
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -108,6 +114,66 @@ def prepare(
     return freeze(operation, settings, options, url=url, body=_encode_body(operation, body or {}))
 
 
+def prepare_unknown(
+    method: object,
+    path: object,
+    response_type: type[T],
+    settings: Settings,
+    options: RequestOptions,
+    *,
+    query: object = None,
+    body: Mapping[str, object] | None = None,
+) -> Call[T]:
+    """Check a call of an endpoint that the document does not know, as far as that goes, and freeze it.
+
+    Args:
+        method: HTTP method.
+        path: path below the base URL, percent-encoded.
+        response_type: what to decode the answer into; None's own type for nothing.
+        settings: defaults of the client.
+        options: what this call changes.
+        query: mapping of names to texts.
+        body: anything that JSON can carry.
+
+    Raises:
+        RequestValidationError: a part of the request cannot be sent.
+        ConfigurationError: nothing can be decoded into `response_type`.
+    """
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise RequestValidationError("must be one of " + ", ".join(sorted(_METHODS)), field="method")
+    if not isinstance(path, str) or _PATH.fullmatch(path) is None or _DOTS & {*unquote(path).split("/")}:
+        raise RequestValidationError("must be a path such as /v1/payouts, without query or dot segments", field="path")
+    operation = _unknown_operation(method.upper(), path, response_type)
+    check_readable(operation)
+    pairs = _texts({} if query is None else query, "query")
+    url = with_query(join(settings.base_url, path), pairs)
+    return freeze(operation, settings, options, url=url, body=None if body is None else encode_any(body))
+
+
+def _unknown_operation(method: str, path: str, response_type: type[T]) -> Operation[T]:
+    try:
+        return cast("Operation[T]", _operation_for(method, path, cast("Hashable", response_type)))
+    except TypeError:
+        pass
+    raise ConfigurationError("response_type must be a type, such as a Struct or dict.")
+
+
+@functools.lru_cache(maxsize=64)
+def _operation_for(method: str, path: str, response_type: Hashable) -> Operation[Any]:
+    """Return the same operation for the same endpoint each time, so that its decoders are built once."""
+    changes = method in {"POST", "PUT", "PATCH", "DELETE"}
+    return Operation(
+        id="request",
+        name="request",
+        method=method,
+        path=path,
+        response=cast("type[Any]", response_type),
+        shape="none" if response_type is _NOTHING else "object",
+        retry="keyed" if changes else "safe",
+        idempotency_key=changes,
+    )
+
+
 def freeze(
     operation: Operation[T],
     settings: Settings,
@@ -125,7 +191,7 @@ def freeze(
         raise RequestValidationError(
             "this call does not take one: it does not change anything.", field="idempotency_key"
         )
-    headers = {"Accept": operation.accept, **_extra_headers(options.get("headers") or {})}
+    headers = {"Accept": operation.accept, **_extra_headers(options.get("headers"))}
     if body is not None:
         headers["Content-Type"] = content_type
     if operation.shape == "file":
@@ -184,9 +250,9 @@ def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes
     return None if encoded == b"{}" and not operation.body_required else encoded
 
 
-def _extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _extra_headers(headers: object) -> dict[str, str]:
     checked: dict[str, str] = {}
-    for name, value in headers.items():
+    for name, value in _texts({} if headers is None else headers, "headers"):
         if _HEADER_NAME.fullmatch(name) is None:
             raise RequestValidationError("a header name must be an HTTP token", field="headers")
         if name.lower() in OUR_HEADERS:
@@ -195,3 +261,10 @@ def _extra_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise RequestValidationError(f"the value of {name} must be printable ASCII", field="headers")
         checked[name] = value
     return checked
+
+
+def _texts(given: object, field: str) -> list[tuple[str, str]]:
+    pairs = [*cast("Mapping[object, object]", given).items()] if isinstance(given, Mapping) else [(given, None)]
+    if not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise RequestValidationError("must be a mapping of names to values, all of them text", field=field)
+    return cast("list[tuple[str, str]]", pairs)

@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 import msgspec.inspect
 
 from anton_async.errors import ApiError, ConfigurationError, ResponseDecodeError, api_error_class, printable
+from anton_async.finite import refuse_endless
 from anton_async.operation import Operation
-from anton_async.transport.finite import compile_check, find_endless
 from anton_async.transport.retry_after import read_date, read_retry_after
 from anton_async.transport.wire import WireAnswer
 
@@ -96,7 +96,7 @@ def check_readable(operation: Operation[T]) -> None:
     """
     try:
         _reader(operation)
-    except TypeError:
+    except (TypeError, NameError):
         decodes = False
     else:
         decodes = True
@@ -113,13 +113,13 @@ def _reader(operation: Operation[Any]) -> Callable[[bytes], object]:
     if operation.shape == "file":
         return bytes
     if operation.shape == "page":
-        return _finite(kind, msgspec.json.Decoder(PageBody[kind]).decode, lambda page: page.data, "$.data")
+        return refuse_endless(kind, msgspec.json.Decoder(PageBody[kind]).decode, lambda page: page.data, "$.data")
     if operation.shape == "list":
         lists = msgspec.json.Decoder(_ListBody[kind])
-        return _finite(kind, lambda body: lists.decode(body).data, lambda items: items, "$.data")
+        return refuse_endless(kind, lambda body: lists.decode(body).data, lambda items: items, "$.data")
     decoder = msgspec.json.Decoder(kind)
     read = decoder.decode if operation.shape == "bare" else _either(kind, decoder)
-    return _finite(kind, read, lambda found: (found,), "$")
+    return refuse_endless(kind, read, lambda found: (found,), "$")
 
 
 def _either(kind: Any, bare: msgspec.json.Decoder[Any]) -> Callable[[bytes], object]:
@@ -152,25 +152,6 @@ def _has_fields(kind: Any) -> bool:
     return not isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.DictType | msgspec.inspect.AnyType)
 
 
-def _finite(
-    kind: Any, read: Callable[[bytes], Any], values: Callable[[Any], Sequence[object]], path: str
-) -> Callable[[bytes], object]:
-    """Return `read` with a check of the money in its `values`."""
-    all_finite = compile_check(kind)
-    if all_finite is None:
-        return read
-
-    def checked(body: bytes) -> object:
-        found = read(body)
-        items = values(found)
-        if not all_finite(items):
-            where = find_endless(items if path != "$" else items[0], path)
-            raise msgspec.ValidationError(f"Expected a finite amount - at `{where}`")
-        return found
-
-    return checked
-
-
 def request_id(answer: WireAnswer) -> str | None:
     """Return `X-Request-ID` when it is a sane identifier."""
     value = answer.headers.get("X-Request-ID")
@@ -182,16 +163,25 @@ def error_code(answer: WireAnswer) -> str | None:
     return _problem(answer.body)[0]
 
 
-def read_error(label: str, answer: WireAnswer, *, now: float, kind: type[ApiError] | None = None) -> ApiError:
+def read_error(
+    label: str,
+    answer: WireAnswer,
+    *,
+    now: float,
+    redact: Callable[[str], str],
+    kind: type[ApiError] | None = None,
+) -> ApiError:
     """Return the error for an answer whose status is not a success.
 
     Args:
         label: method and path template.
         answer: the answer.
         now: Unix time, for a `Retry-After` given as a date by an answer that does not say what time it is.
+        redact: takes our secrets out of a text of the server's; it comes before a text is cut or escaped.
         kind: the error class, where the status alone does not decide it.
     """
-    code, message, details = _problem(answer.body)
+    code, message, details = _problem(answer.body, redact)
+    identifier = request_id(answer)
     date = read_date(answer.headers.getall("Date", []))
     if 300 <= answer.status < 400:
         message = "the API answered with a redirect, which is never followed: check base_url"
@@ -200,15 +190,17 @@ def read_error(label: str, answer: WireAnswer, *, now: float, kind: type[ApiErro
         status=answer.status,
         code=printable(code, 100) if code else None,
         details=details,
-        request_id=request_id(answer),
+        request_id=redact(identifier) if identifier else None,
         retry_after=read_retry_after(answer.headers.getall("Retry-After", []), now if date is None else date),
     )
 
 
-def _problem(body: bytes) -> tuple[str | None, str | None, list[object] | dict[str, object] | None]:
+def _problem(
+    body: bytes, redact: Callable[[str], str] = str
+) -> tuple[str | None, str | None, list[object] | dict[str, object] | None]:
     """Read code, message and details from `{"error": {...}}`, from OAuth's flat form, or from the oldest flat form."""
     try:
-        found: object = msgspec.json.decode(body)
+        found = _each_text(msgspec.json.decode(body), redact)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -221,6 +213,17 @@ def _problem(body: bytes) -> tuple[str | None, str | None, list[object] | dict[s
     details = inner.get("details")
     kept = cast("list[object] | dict[str, object]", details) if isinstance(details, list | dict) else None
     return _text(inner.get("code")), _text(inner.get("message")), kept
+
+
+def _each_text(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_each_text(item, change) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return {change(name): _each_text(item, change) for name, item in items}
+    return value
 
 
 def _text(value: object) -> str | None:

@@ -10,13 +10,16 @@ import re
 from collections.abc import Sequence
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+# Not strptime: it reads names of days and months in the language that the process is set to.
 _DATES = (
-    (
-        re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT"),
-        "%a, %d %b %Y %H:%M:%S GMT",
-    ),
-    (re.compile(r"[A-Z][a-z]{5,8}, [0-9]{2}-[A-Z][a-z]{2}-[0-9]{2} [0-9:]{8} GMT"), "%A, %d-%b-%y %H:%M:%S GMT"),
-    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}"), "%a %b %d %H:%M:%S %Y"),
+    re.compile(f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    re.compile(f"{_DAY} {_MONTH} (?P<day>[ 0-9][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
 
 
@@ -46,10 +49,18 @@ def read_date(values: Sequence[str]) -> float | None:
 
 
 def _read(text: str) -> float | None:
-    for pattern, form in _DATES:
-        if pattern.fullmatch(text):
-            try:
-                return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC).timestamp()
-            except ValueError:
-                return None
-    return None
+    found = next((found for pattern in _DATES if (found := pattern.fullmatch(text))), None)
+    if found is None:
+        return None
+    day, hour, minute, second = (int(found[part]) for part in ("day", "hour", "minute", "second"))
+    month = _MONTHS.index(found["month"]) + 1
+    try:
+        return dt.datetime(_year(found["year"]), month, day, hour, minute, second, tzinfo=dt.UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def _year(digits: str) -> int:
+    """Return the year; two digits mean 1969 to 2068, as in POSIX."""
+    year = int(digits)
+    return year if len(digits) == 4 else year + (2000 if year < 69 else 1900)

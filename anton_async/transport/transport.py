@@ -17,7 +17,15 @@ from yarl import URL
 from anton_async.auth.authorization import Authorization
 from anton_async.clock import Clock
 from anton_async.config import RequestOptions, Settings
-from anton_async.errors import AntonError, ApiError, DeadlineExceededError, Outcome, RateLimitError, TransportError
+from anton_async.errors import (
+    AntonError,
+    ApiError,
+    ConfigurationError,
+    DeadlineExceededError,
+    Outcome,
+    RateLimitError,
+    TransportError,
+)
 from anton_async.hooks import CallEvent, Hooks
 from anton_async.log import get_log
 from anton_async.operation import Operation
@@ -58,7 +66,9 @@ class _Trail:
     @property
     def outcome(self) -> Outcome:
         """What is known when the call is given up now."""
-        return Outcome.UNKNOWN if self.on_wire or self.maybe_executed else Outcome.NOT_SENT
+        if self.on_wire or self.maybe_executed:
+            return Outcome.UNKNOWN
+        return Outcome.NOT_SENT if self.last_error is None else self.last_error.outcome
 
 
 class Transport:
@@ -91,6 +101,8 @@ class Transport:
         self._hooks = hooks
         self._gate = RateGate(settings.rate_limit, settings.concurrency, clock)
         self._budget = None if settings.retry_budget is None else RetryBudget(settings.retry_budget, clock)
+        self._under_way: dict[asyncio.Timeout, _Trail] = {}
+        self._closed = False
 
     def prepare(
         self,
@@ -137,16 +149,12 @@ class Transport:
         trail = _Trail(now, now + call.timeout, maybe_executed=key_life is not None, key_life=key_life)
         try:
             self._wire.require_session()
-            async with asyncio.timeout(call.timeout):
-                return await with_retries(
-                    lambda: self._attempt(call, trail, receive),
-                    retry=call.operation.retry,
-                    max_retries=call.max_retries,
-                    remaining=lambda: self._remaining(trail),
-                    clock=self.clock,
-                    budget=self._budget if call.budgeted else None,
-                    before_pause=lambda error, delay: self._hooks.retry(self._event(call, trail, error, delay=delay)),
-                )
+            async with asyncio.timeout(call.timeout) as scope:
+                self._under_way[scope] = trail
+                try:
+                    return await self._repeat(call, trail, receive)
+                finally:
+                    del self._under_way[scope]
         except TimeoutError:
             pass
         except AntonError as failure:
@@ -155,14 +163,32 @@ class Transport:
         except asyncio.CancelledError as cancellation:
             self._cancelled(call, cancellation, trail)
             raise
-        error = self._deadline_error(call, trail)
+        error = self._given_up(call, trail)
         self._complete(call, error, trail)
         raise error from trail.last_error
+
+    def close(self) -> None:
+        """Let nothing leave any more, and end the calls that wait; what is on the wire is the wire's to end."""
+        self._closed = True
+        for scope, trail in self._under_way.items():
+            if not trail.on_wire and not scope.expired():
+                scope.reschedule(0)
 
     async def authorize(self) -> Authorization:
         """Return what would authorise a request now, fetching an access token where one is needed."""
         self._wire.require_session()
         return await self._authenticator.authorize()
+
+    async def _repeat(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+        return await with_retries(
+            lambda: self._attempt(call, trail, receive),
+            retry=call.operation.retry,
+            max_retries=call.max_retries,
+            remaining=lambda: self._remaining(trail),
+            clock=self.clock,
+            budget=self._budget if call.budgeted else None,
+            before_pause=lambda error, delay: self._hooks.retry(self._event(call, trail, error, delay=delay)),
+        )
 
     async def _attempt(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
@@ -180,20 +206,25 @@ class Transport:
 
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
         while True:
+            self._wire.require_session()
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
             await self._authorization(call)
             async with self._gate.admit(call.label):
                 authorization = await self._authorization(call)
                 self._leave(call, trail)
-                answer = await self._wire.send(
-                    call.operation.method,
-                    url,
-                    headers=call.headers,
-                    body=call.body,
-                    authorization=authorization,
-                    receive=receive,
-                )
+                try:
+                    answer = await self._wire.send(
+                        call.operation.method,
+                        url,
+                        headers=call.headers,
+                        body=call.body,
+                        authorization=authorization,
+                        receive=receive,
+                    )
+                except BaseException:
+                    self._authenticator.unanswered(authorization)
+                    raise
             self._gate.observe(call.label, answer.headers)
             if not self._authenticator.wants_repeat(authorization, answer, trail.repeats):
                 return answer
@@ -213,6 +244,8 @@ class Transport:
 
     def _remaining(self, trail: _Trail) -> float:
         """Return the seconds in which another request may leave: what may have been executed ends with its key."""
+        if self._closed:
+            return 0.0
         left = trail.ends - self.clock.monotonic()
         if trail.maybe_executed and trail.key_life is not None:
             return min(left, trail.key_life.left(self.clock))
@@ -249,9 +282,12 @@ class Transport:
         )
 
     def _api_error(self, call: Call[T], answer: WireAnswer) -> ApiError:
-        error = read_error(call.label, answer, now=self.clock.time())
+        error = read_error(call.label, answer, now=self.clock.time(), redact=self._authenticator.redact)
         if isinstance(error, RateLimitError) and error.code in _SHARED_LIMIT:
             self._gate.refused(call.label, answer.headers, error.retry_after)
+        error.is_documented = any(
+            status == error.status and error.code in codes for status, codes in call.operation.errors
+        )
         in_flight = error.status == 409 and error.code == "idempotency_in_flight"
         redirected = 300 <= error.status < 400
         undocumented = error.status > 504
@@ -299,17 +335,22 @@ class Transport:
             cancellation.add_note(text)
             self._keep(call, cancellation, trail)
 
-    def _deadline_error(self, call: Call[T], trail: _Trail) -> DeadlineExceededError:
+    def _given_up(self, call: Call[T], trail: _Trail) -> AntonError:
+        """Return the error of a call that ran out of time, or whose client was closed."""
         outcome, was_on_wire = trail.outcome, trail.on_wire
         trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
         if was_on_wire:
             self._hooks.response(self._event(call, trail, outcome=outcome))
         last = trail.last_error
+        ended = f"; the last attempt ended in {type(last).__name__}: {last.message}" if last else ""
+        if self._closed:
+            return ConfigurationError(
+                f"{call.label}: the client was closed while the call waited{ended}", outcome=outcome
+            )
         if trail.maybe_executed and trail.key_life is not None and trail.key_life.left(self.clock) <= 0:
             why = "not repeated, since the API may have forgotten the idempotency key"
         else:
             why = f"not done within timeout={call.timeout:g} seconds and {trail.attempts} attempts"
-        ended = f"; the last attempt ended in {type(last).__name__}: {last.message}" if last else ""
         return DeadlineExceededError(f"{call.label}: {why}{ended}", outcome=outcome)
 
     def _event(

@@ -43,8 +43,8 @@ def keep(error: BaseException, unsettled: Unsettled) -> None:
 
 def kept(error: BaseException) -> Unsettled | None:
     """Return what `error`, or the cancellation behind a `TimeoutError`, carries."""
-    for carrier in (error, error.__cause__):
-        found = vars(carrier).get(_ATTRIBUTE) if carrier is not None else None
+    for carrier in (error, getattr(error, "__cause__", None)):
+        found = getattr(carrier, _ATTRIBUTE, None)
         if isinstance(found, Unsettled):
             return found
     return None

@@ -50,7 +50,7 @@ class WireAnswer:
 
     url: URL
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)
     elapsed: float
 

@@ -169,8 +169,10 @@ async def test_one_caller_renews_ahead_while_others_keep_the_old_token(
 ) -> None:
     await source.get()
     clock.step(150)
+    mint.open.clear()
 
     advisory = [(await source.get()).value for _ in range(3)]
+    mint.open.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 

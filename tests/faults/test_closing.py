@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import Any
 
 import aiohttp
 import pytest
 
-from anton_async import ApiKeyCredentials, ConfigurationError, Outcome
+from anton_async import AntonClient, ApiKeyCredentials, CallEvent, ConfigurationError, Outcome, RateLimit
 from anton_async.clock import SYSTEM_CLOCK
 from tests.faults.conftest import Connect
-from tests.faults.ledger import Ledger, report
+from tests.faults.ledger import Ledger, Report, report
 from tests.faults.server import FaultServer
-from tests.faults.steps import answer, lose, serve
+from tests.faults.steps import answer, drop, lose, serve
 from tests.support.examples import ORDER
 
 
@@ -57,17 +58,89 @@ async def test_closing_in_the_middle_of_an_answer_frees_the_connection(
     assert len(ledger.payments) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="Transport does not end calls that wait in a pause or at the rate gate")
-async def test_closing_ends_calls_that_wait(connect: Connect, api: FaultServer, ledger: Ledger) -> None:
-    api.script((answer(503, "unavailable", {"Retry-After": "30"}), serve))
+@pytest.mark.fault("K12")
+@pytest.mark.parametrize(("status", "outcome"), [(503, Outcome.UNKNOWN), (429, Outcome.REJECTED)])
+async def test_closing_ends_calls_that_wait_for_their_next_try(
+    connect: Connect, api: FaultServer, ledger: Ledger, status: int, outcome: Outcome
+) -> None:
+    api.script((answer(status, "rate_limit_exceeded", {"Retry-After": "30"}), serve))
+    paused = asyncio.Event()
 
+    def note(event: CallEvent) -> None:
+        del event
+        paused.set()
+
+    anton = await connect(clock=SYSTEM_CLOCK, on_retry=note).open()
+    call = asyncio.create_task(report(anton.payouts.create(**ORDER, idempotency_key="k1")))
+    await paused.wait()
+    told = await closed_under(anton, call)
+
+    ledger.check("k1", told)
+    assert (told.outcome, len(ledger.sent("k1"))) == (outcome, 1)
+    assert told.error is not None
+    assert told.error.idempotency_key == "k1"
+
+
+@pytest.mark.fault("K12")
+@pytest.mark.parametrize("limits", [{"rate_limit": RateLimit(per_minute=1)}, {"concurrency": 1}], ids=str)
+async def test_closing_ends_calls_that_wait_for_their_turn(
+    connect: Connect, api: FaultServer, ledger: Ledger, limits: dict[str, Any]
+) -> None:
+    api.script(lose("hang"))
+    anton = await connect(clock=SYSTEM_CLOCK, **limits).open()
+    first = asyncio.create_task(report(anton.payouts.create(**ORDER, idempotency_key="k1")))
+    await api.asked.wait()
+    others = [asyncio.create_task(report(anton.payouts.create(**ORDER, idempotency_key=f"k{n}"))) for n in (2, 3)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    told = [await closed_under(anton, call) for call in (others[0], others[1])]
+
+    ledger.check("k1", await first)
+    assert [report.outcome for report in told] == [Outcome.NOT_SENT] * 2
+    assert ledger.sent("k2") == ledger.sent("k3") == []
+
+
+@pytest.mark.fault("K12", "B21")
+async def test_closing_ends_calls_that_wait_for_a_token(connect: Connect, issuer: FaultServer, ledger: Ledger) -> None:
+    issuer.script(drop("hang"))
     anton = await connect(clock=SYSTEM_CLOCK).open()
     call = asyncio.create_task(report(anton.payouts.create(**ORDER, idempotency_key="k1")))
-    await api.asked.wait()
-    await asyncio.sleep(0.05)  # lets the answer arrive and the pause begin
-    await anton.close()
+    await issuer.asked.wait()
 
-    ledger.check("k1", await asyncio.wait_for(call, 0.1))
+    told = await closed_under(anton, call)
+
+    ledger.check("k1", told)
+    assert (told.outcome, ledger.sent("k1")) == (Outcome.NOT_SENT, [])
+
+
+@pytest.mark.fault("K12")
+async def test_an_answer_that_asks_for_a_pause_while_the_client_closes_gets_none(
+    connect: Connect, api: FaultServer, ledger: Ledger
+) -> None:
+    api.script(answer(503, "unavailable"))
+    closing: list[asyncio.Task[None]] = []
+
+    def close(event: CallEvent) -> None:
+        del event
+        closing.append(asyncio.create_task(anton.close()))
+
+    anton: AntonClient = await connect(clock=SYSTEM_CLOCK, on_response=close).open()
+
+    told = await asyncio.wait_for(report(anton.payouts.create(**ORDER, idempotency_key="k1")), 1)
+    await asyncio.gather(*closing)
+
+    ledger.check("k1", told)
+    assert (told.outcome, len(ledger.sent("k1"))) == (Outcome.UNKNOWN, 1)
+
+
+async def closed_under(anton: AntonClient, call: asyncio.Task[Report]) -> Report:
+    """Close the client and return what a call under way was told, which must be at once and a sentence."""
+    await asyncio.wait_for(anton.close(), 1)
+    told = await asyncio.wait_for(call, 0.1)
+    assert isinstance(told.error, ConfigurationError)
+    assert "client was closed while" in str(told.error)
+    return told
 
 
 @pytest.mark.fault("K12")

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from anton_async import AntonClient, ApiKeyCredentials, OAuthCredentials, ResponseDecodeError
+from anton_async import AntonClient, ApiError, ApiKeyCredentials, OAuthCredentials, ResponseDecodeError
 from anton_async.webhooks.verifier import WebhookVerifier
 from tests.secrecy.canaries import (
     PERSONAL,
@@ -104,6 +104,35 @@ async def test_an_answer_that_holds_a_secret_does_not_show_it_in_the_frames(
 
     assert isinstance(error, ResponseDecodeError)
     look_into(error, heard, server)
+
+
+@pytest.mark.fault("I02", "I03", "I04")
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 429, 500])
+@pytest.mark.parametrize("credentials", [oauth, api_key], ids=label)
+async def test_an_error_that_echoes_our_credentials_does_not_show_them(
+    server: RawServer, clock: SteppedClock, heard: Overheard, credentials: Maker, status: int
+) -> None:
+    ours = credentials()
+    sent = [SECRETS["API key"]]
+    if isinstance(ours, OAuthCredentials):
+        sent = [SECRETS["token"], SECRETS["client secret"], ours.basic()]
+    echoes = [
+        {"error": {"code": "x", "message": f"{'x' * 470} {' '.join(sent)}", "details": {"given": {said: [said]}}}}
+        for said in sent
+    ]
+    replies = [answer(status, echo, headers={"X-Request-ID": "/".join(sent)[:200]}) for echo in echoes]
+    replies.append(failure(status, " ".join(sent), "/".join(sent)))
+    client = AntonClient(ours, base_url=server.base_url, clock=clock, max_retries=0)
+    server.token_replies.append(token())
+
+    async with client as anton:
+        for reply in replies:
+            server.script(reply)
+            error = await failing(lambda: pay(anton))
+
+            assert isinstance(error, ApiError)
+            assert "***" in f"{error} {error.code} {error.details}"
+            look_into(error, heard, server)
 
 
 @pytest.mark.fault("C21", "I02", "I03", "I09")

@@ -283,6 +283,19 @@ async def test_a_header_of_the_callers_that_could_do_harm_is_refused(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.fault("H04")
+@pytest.mark.parametrize(
+    "headers", [5, "X-A: 1", [("X-A", "1")], (), {1: "1"}, {"X-A": 1}, {"X-A": None}, {b"X-A": b"1"}]
+)
+async def test_headers_that_are_no_texts_by_name_are_refused(
+    anton: AntonClient, server: RawServer, headers: Any
+) -> None:
+    with pytest.raises(RequestValidationError) as caught:
+        await anton.balances.list(headers=headers)
+
+    assert (caught.value.field, server.requests) == ("headers", [])
+
+
 async def test_a_header_of_the_callers_is_sent(anton: AntonClient, server: RawServer) -> None:
     server.script(answer(200, {"data": []}))
 

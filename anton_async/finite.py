@@ -1,4 +1,4 @@
-"""Money in answers is finite.
+"""Money in answers and events is finite.
 
 msgspec reads `"NaN"` and `"Infinity"` into a `Decimal`, since Python does. A check over the decoded fields costs less
 than any look at the text before; it is compiled once for each type, because a walk would cost a third of the decoding.
@@ -6,7 +6,7 @@ than any look at the text before; it is compiled once for each type, because a w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
@@ -15,6 +15,32 @@ from msgspec import inspect
 
 Check: TypeAlias = Callable[[Iterable[object]], bool]
 """Tells whether all money in some values of one type is finite."""
+
+
+def refuse_endless(
+    kind: type[Any], read: Callable[[bytes], Any], values: Callable[[Any], Sequence[object]], path: str
+) -> Callable[[bytes], object]:
+    """Return `read` with a check of the money in what it reads.
+
+    Args:
+        kind: the type of each value.
+        read: reads a body; the result raises `msgspec.ValidationError` besides, which names the path of the amount.
+        values: returns the values in what was read.
+        path: where they are; `$` for a single one that is the whole.
+    """
+    all_finite = compile_check(kind)
+    if all_finite is None:
+        return read
+
+    def checked(body: bytes) -> object:
+        found = read(body)
+        items = values(found)
+        if not all_finite(items):
+            where = find_endless(items if path != "$" else items[0], path)
+            raise msgspec.ValidationError(f"Expected a finite amount - at `{where}`")
+        return found
+
+    return checked
 
 
 def compile_check(kind: type[Any]) -> Check | None:
