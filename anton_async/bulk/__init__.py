@@ -11,14 +11,17 @@ journal resumes it.
 
 from anton_async.bulk.errors import JobStoppedError, JournalError
 from anton_async.bulk.job import PayoutJob
+from anton_async.bulk.layout import Layout, RowFileError
 from anton_async.bulk.report import Report
 from anton_async.bulk.results import Accepted, Rejected, Result, Unknown
-from anton_async.bulk.rows import PayoutRow, RowFileError, read_csv
+from anton_async.bulk.row_file import read_csv, read_jsonl, read_rows
+from anton_async.bulk.rows import PayoutRow
 
 __all__ = [
     "Accepted",
     "JobStoppedError",
     "JournalError",
+    "Layout",
     "PayoutJob",
     "PayoutRow",
     "Rejected",
@@ -27,4 +30,6 @@ __all__ = [
     "RowFileError",
     "Unknown",
     "read_csv",
+    "read_jsonl",
+    "read_rows",
 ]

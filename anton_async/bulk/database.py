@@ -10,16 +10,19 @@ Source: https://www.sqlite.org/wal.html
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import sqlite3
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from anton_async.bulk.entry import seal
 from anton_async.bulk.errors import JournalError
 
 _APPLICATION_ID = 0x414E544F  # "ANTO"
-_VERSION = 1
+_VERSION = 2
+_UNSEALED_VERSION = 1  # of which `body_hash` covers the body alone
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE row (
@@ -47,6 +50,10 @@ CREATE TABLE row (
 );
 CREATE UNIQUE INDEX row_first ON row (row_id) WHERE repeats IS NULL;
 CREATE INDEX row_open ON row (position) WHERE state IN ('PLANNED', 'SENT', 'UNKNOWN');
+"""
+_DAMAGED = """
+SELECT min(line) FROM row WHERE (key IS NULL AND state <> 'REJECTED') OR (key IS NOT NULL AND body_hash IS NOT {hash})
+    OR (sent_at IS NULL AND state IN ('SENT', 'UNKNOWN')) OR (sent_at IS NOT NULL AND state = 'PLANNED')
 """
 
 
@@ -120,6 +127,7 @@ def open_database(path: Path, owner: Owner, *, now: float) -> sqlite3.Connection
         try:
             _check(connection, path)
             _check_owner(read_owner(connection), owner, path)
+            _check_rows(connection, path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")
         except BaseException:
@@ -194,7 +202,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != _APPLICATION_ID:
         raise JournalError(f"{path} is not a journal of payout jobs: name another file.")
-    if version != _VERSION:
+    if version not in {_VERSION, _UNSEALED_VERSION}:
         raise JournalError(
             f"The journal {path} has version {version}, this release reads version {_VERSION}: finish the job with the"
             " release that began it."
@@ -202,6 +210,30 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise JournalError(f"The journal {path} is damaged ({verdict}): restore it before anything is sent.")
+
+
+def _check_rows(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a journal that is damaged in any row, and seal the rows of one that an earlier release made."""
+    connection.create_function("hash", 1, _hash, deterministic=True)
+    connection.create_function("seal", 2, _seal, deterministic=True)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    expected = "seal(key, body)" if version == _VERSION else "hash(body)"
+    (line,) = connection.execute(_DAMAGED.format(hash=expected)).fetchone()
+    if line is not None:
+        raise JournalError(f"The journal {path} is damaged at line {line}: restore it before anything is sent.")
+    if version != _VERSION:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE row SET body_hash = seal(key, body) WHERE key IS NOT NULL")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _hash(body: object) -> bytes | None:
+    return hashlib.sha256(body).digest() if isinstance(body, bytes) else None
+
+
+def _seal(key: object, body: object) -> bytes | None:
+    return seal(key, body) if isinstance(key, str) and isinstance(body, bytes) else None
 
 
 def _check_owner(found: Owner, wanted: Owner, path: Path) -> None:

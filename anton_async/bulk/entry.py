@@ -12,6 +12,7 @@ anything is sent goes straight to REJECTED, without key and body.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,7 +30,7 @@ class Entry:
         repeats: line of the row whose `row_id` this one repeats.
         key: idempotency key; None where nothing may be sent.
         body: the exact body bytes.
-        body_hash: SHA-256 of `body`.
+        body_hash: seal of `key` and `body`.
         planned_at: Unix time at which the journal took the row.
         sent_at: Unix time just before the first sending that may have left.
     """
@@ -59,3 +60,13 @@ class Entry:
     def settled(self) -> bool:
         """Return whether the row's outcome is final."""
         return self.state in {"ACCEPTED", "REJECTED"}
+
+    @property
+    def intact(self) -> bool:
+        """Return whether key and body are what they were when the journal took the row."""
+        return self.key is not None and self.body is not None and seal(self.key, self.body) == self.body_hash
+
+
+def seal(key: str, body: bytes) -> bytes:
+    """Return the SHA-256 of a key and the bytes that go out under it: neither may change without the other."""
+    return hashlib.sha256(key.encode() + b"\0" + body).digest()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from anton_async.bulk.database import Owner
+from anton_async.bulk.failures import StopRule
 from anton_async.bulk.journal import Journal
+from anton_async.bulk.layout import RowFileError
 from anton_async.bulk.report import Report
 from anton_async.bulk.results import Accepted, Rejected, Result, Unknown, result_of
-from anton_async.bulk.rows import RowFileError
 from anton_async.bulk.run import Rows, Run
 from anton_async.client import AntonClient
 from anton_async.config import check_timeout, is_loopback
@@ -29,6 +31,11 @@ class PayoutJob:
         journal: the journal's file; made when it does not exist, resumed when it does.
         concurrency: how many payouts may be under way at once, 1 or more.
         timeout: seconds one payout may take altogether; waiting for the merchant's rolling-minute quota counts.
+        max_failures: how many rows may be rejected or left unknown in one run before it ends, 1 or more; the rest
+            stays PLANNED. None for any number.
+        stop_on: error codes of which the first rejection ends the run, such as `insufficient_balance`.
+        trust_clock: send rows again under their keys though the journal is newer than this machine's clock. Only for a
+            clock that was ahead when they were sent less than 23 hours ago: otherwise they could be paid twice.
 
     Raises:
         JournalError: the journal cannot be used, another job runs on it, or it belongs to another client or
@@ -42,12 +49,17 @@ class PayoutJob:
         journal: str | os.PathLike[str],
         concurrency: int = 64,
         timeout: float = 300.0,
+        max_failures: int | None = None,
+        stop_on: Collection[str] = (),
+        trust_clock: bool = False,
     ) -> None:
         if concurrency < 1:
             raise ConfigurationError("concurrency must be a whole number, 1 or more.")
         self._anton = anton
         self._concurrency = concurrency
         self._timeout = check_timeout(timeout)
+        self._stop_rule = StopRule(max_failures=max_failures, codes=frozenset(stop_on))
+        self._trust_clock = trust_clock
         self._journal = Journal(Path(journal), _owner(anton))
         self._open = False
         self._run: Run | None = None
@@ -80,16 +92,42 @@ class PayoutJob:
 
         Raises:
             JournalError: the input is not the one that the journal knows; nothing of this run was sent.
-            JobStoppedError: the API could not be reached, the journal not be written, or `stop` was called: run it
-                again.
+            JobStoppedError: the API could not be reached, the journal not be written, too much failed, or `stop` was
+                called: run it again.
             AuthenticationError: the credentials were refused (401): mend them, then run it again.
             TokenError: the token endpoint's answer cannot be used.
             ConfigurationError: the job or its client is not open.
         """
+        async with aclosing(self._results(rows)) as results:
+            async for result in results:
+                yield result
+
+    async def settle(self) -> AsyncGenerator[Result, None]:
+        """Find out what became of the rows that may have left, without the input and without sending any other row.
+
+        Within 23 hours of its first sending a row is sent again under its own key and bytes. An older one is looked up
+        by its reference, and left unknown, for a person, unless exactly one payout is found that can only be its own.
+
+        Raises:
+            JobStoppedError: as `run`; so do the other errors.
+        """
+        async with aclosing(self._results(None)) as results:
+            async for result in results:
+                yield result
+
+    async def _results(self, rows: Rows | None) -> AsyncGenerator[Result, None]:
         self._check_open()
         if self._run is not None:
             await self._run.stop()
-        run = self._run = Run(self._anton.transport, self._journal, rows, self._concurrency, self._timeout)
+        run = self._run = Run(
+            self._anton,
+            self._journal,
+            rows,
+            concurrency=self._concurrency,
+            timeout=self._timeout,
+            stop_rule=self._stop_rule,
+            trust_clock=self._trust_clock,
+        )
         run.start()
         try:
             async for result in run.results():

@@ -36,6 +36,11 @@ _EXTENT = (
     "SELECT count(*), coalesce(max(position), 0),"
     " coalesce(max(max(planned_at, coalesce(sent_at, 0), coalesce(settled_at, 0))), 0) FROM row"
 )
+_REPEATED = (
+    "SELECT json_extract(body, '$.reference'), json_extract(body, '$.beneficiary_id'),"
+    " json_extract(body, '$.instrument_id') FROM (SELECT CAST(body AS TEXT) AS body FROM row"
+    " WHERE body IS NOT NULL AND state <> 'REJECTED') GROUP BY 1, 2, 3 HAVING count(*) > 1"
+)
 _PAGE = 500  # rows read at once
 
 Work = Callable[[sqlite3.Connection], T]
@@ -76,8 +81,9 @@ class Journal:
         try:
             await self._in_thread(functools.partial(self._open, now))
         except BaseException:
-            self._thread.submit(self._close)
+            closing = self._thread.submit(self._close)
             self._thread.shutdown(wait=False)
+            await asyncio.wrap_future(closing)
             raise
 
     def _open(self, now: float) -> None:
@@ -165,11 +171,15 @@ class Journal:
         """Return up to `count` rows that follow the position `after`."""
         return await self._submit(lambda db: _read(db, "position > ? ORDER BY position LIMIT ?", after, count))
 
-    async def unsettled(self, *, last: int) -> AsyncIterator[Entry]:
+    async def unsettled(self, *, last: int = 2**62) -> AsyncIterator[Entry]:
         """Yield the rows up to the position `last` that are PLANNED, SENT or UNKNOWN."""
         where = "state IN ('PLANNED', 'SENT', 'UNKNOWN') AND position > ? AND position <= ? ORDER BY position LIMIT ?"
         async for entry in self._pages(where, last):
             yield entry
+
+    async def repeated_orders(self) -> frozenset[tuple[str, str, str]]:
+        """Return the reference, beneficiary and instrument of each payment that more than one row may have made."""
+        return frozenset(await self._submit(lambda db: db.execute(_REPEATED).fetchall()))
 
     async def problems(self) -> AsyncIterator[Entry]:
         """Yield the REJECTED and UNKNOWN rows."""

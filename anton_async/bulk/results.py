@@ -61,8 +61,8 @@ class Rejected:
 class Unknown:
     """The payout may have been made: it must not be sent again under another key.
 
-    Running the job again with the same journal, within 23 hours of the first sending, asks the API again under the same
-    key. After that, look the payout up by its reference.
+    Running or settling the job again with the same journal, within 23 hours of the first sending, asks the API again
+    under the same key; after that it looks the payout up by its reference. What is then not found needs a person.
 
     Attributes:
         row_id: the row's own id.

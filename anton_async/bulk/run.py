@@ -6,7 +6,8 @@
               Journal: PLANNED, SENT before the first byte leaves, then what the API said
 
 A resumed job first reads the rows that its journal knows and compares them; only when all are what they were, those
-that an earlier run has left open are sent, under their own keys and bytes. Both queues are bounded by `concurrency`.
+that an earlier run has left open are sent, under their own keys and bytes, or looked up when the API may have forgotten
+the key. Without an input only rows that may have left are settled so. Both queues are bounded by `concurrency`.
 A token is fetched before the first row is marked SENT, so that bad credentials or a dead API end a run at once.
 """
 
@@ -14,58 +15,79 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
-from anton_async.bulk.entry import Entry
+from anton_async.bulk.entry import Entry, seal
 from anton_async.bulk.errors import JobStoppedError, JournalError
+from anton_async.bulk.failures import Failures, StopRule
+from anton_async.bulk.first_token import FirstToken, concerns_every_row
 from anton_async.bulk.journal import Journal
+from anton_async.bulk.lookup import LookUp
 from anton_async.bulk.results import Result, explain, result_of
 from anton_async.bulk.rows import PayoutRow
+from anton_async.bulk.width import Width
+from anton_async.client import AntonClient
 from anton_async.errors import (
     AntonError,
     ApiError,
-    AuthenticationError,
-    ConfigurationError,
     Outcome,
     RateLimitError,
     RequestValidationError,
-    TokenError,
 )
-from anton_async.models import CreatedPayout
+from anton_async.models import CreatedPayout, Payout
 from anton_async.resources.operations import CREATE_PAYOUT
-from anton_async.transport import Transport
-from anton_async.transport.retry import with_retries
+from anton_async.transport import Call
+from anton_async.transport.idempotency import RESEND_WINDOW
 
 Rows: TypeAlias = Iterable[PayoutRow | Mapping[str, object]] | AsyncIterable[PayoutRow | Mapping[str, object]]
 
-RESEND_WINDOW = 23 * 3600.0  # seconds; the API remembers a key for 24 hours, one is the margin
 _CLOCK_TOLERANCE = 60.0  # seconds that the clock may have been set back between two runs
 _MAX_RETRIES = 8
-_FIRST_TOKEN_TIME = 12.0  # seconds after which an API that gives no token counts as down
-_FIRST_TOKEN_RETRIES = 3
 
 
 class Run:
-    """One pass over the input."""
+    """One pass over the input.
 
-    def __init__(self, transport: Transport, journal: Journal, rows: Rows, concurrency: int, timeout: float) -> None:
-        self._transport = transport
-        self._clock = transport.clock
+    Args:
+        anton: an open client.
+        journal: the open journal.
+        rows: the input; None settles the rows that the journal knows to have left, and sends no other.
+        concurrency: how many payouts may be under way at once.
+        timeout: seconds one payout may take.
+        stop_rule: what ends the run early.
+        trust_clock: whether rows are sent again though the journal is newer than the clock.
+    """
+
+    def __init__(
+        self,
+        anton: AntonClient,
+        journal: Journal,
+        rows: Rows | None,
+        *,
+        concurrency: int,
+        timeout: float,
+        stop_rule: StopRule,
+        trust_clock: bool,
+    ) -> None:
+        self._transport = anton.transport
+        self._clock = anton.transport.clock
         self._journal = journal
         self._rows = rows
         self._concurrency = concurrency
         self._timeout = timeout
+        self._look_up = LookUp(anton, journal)
+        self._failures = Failures(stop_rule)
+        self._width = Width(concurrency, self._clock)
+        self._trust_clock = trust_clock
         # Semaphores bound both queues, but not their end marks: those must get through even while a task is cancelled.
         self._planned: asyncio.Queue[asyncio.Future[Entry] | None] = asyncio.Queue()
         self._ahead = asyncio.Semaphore(concurrency)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(concurrency)
         self._failure: AntonError | None = None
-        self._authorising = asyncio.Lock()
-        self._authorised = False
+        self._token = FirstToken(anton.transport)
         self._grace: asyncio.TimerHandle | None = None
         self._clock_went_back = self._clock.time() < journal.newest - _CLOCK_TOLERANCE
 
@@ -88,8 +110,7 @@ class Run:
 
     def drain(self, grace: float) -> None:
         """Let no further row leave; what is under way has `grace` seconds to be answered, then it stays SENT."""
-        self._failure = self._failure or JobStoppedError("Interrupted: run it again with the same journal to go on.")
-        self._feeder.cancel()
+        self._end(JobStoppedError("Interrupted: run it again with the same journal to go on."))
         if self._grace is not None:
             self._grace.cancel()
         self._grace = asyncio.get_running_loop().call_later(grace, self._driver.cancel)
@@ -127,17 +148,32 @@ class Run:
                 if self._failure is None:
                     await self._pay(await planned)
             except AntonError as error:
-                self._failure = self._failure or error
-                self._feeder.cancel()
+                self._end(error)
+            finally:
+                self._planned.task_done()
         self._planned.put_nowait(None)
+
+    def _end(self, error: AntonError) -> None:
+        self._failure = self._failure or error
+        self._feeder.cancel()
 
     async def _feed(self) -> None:
         try:
+            if self._rows is None:
+                async for entry in self._journal.unsettled():
+                    if entry.sent_at is not None:
+                        await self._ahead.acquire()
+                        self._planned.put_nowait(_done(entry))
+                return
             async with aclosing(_numbered(self._rows)) as rows:
                 known = await self._compare(rows)
+                looked_up = False
                 async for entry in self._journal.unsettled(last=known):
                     await self._ahead.acquire()
                     self._planned.put_nowait(_done(entry))
+                    looked_up = looked_up or self._is_too_old(entry)
+                if looked_up:
+                    await self._planned.join()  # lest the payout of a new row is found for an old one
                 async for position, row in rows:
                     await self._ahead.acquire()
                     self._planned.put_nowait(self._journal.plan(self._entry(position, row)))
@@ -176,25 +212,23 @@ class Run:
         try:
             call = self._transport.prepare(CREATE_PAYOUT, {}, body=row.fields)
         except RequestValidationError as error:
-            reason = error.message.removeprefix(f"{error.field}: ")
-            if (amount := row.amount_given(error.field)) is not None:
-                reason = f'{reason}, not "{amount}"'
             return dataclasses.replace(
-                entry, state="REJECTED", field=error.field, code="validation_error", reason=reason
+                entry, state="REJECTED", field=error.field, code="validation_error", reason=row.refusal(error)
             )
         body = call.body or b""
-        return dataclasses.replace(entry, key=call.idempotency_key, body=body, body_hash=hashlib.sha256(body).digest())
+        key = call.idempotency_key or ""
+        return dataclasses.replace(entry, key=key, body=body, body_hash=seal(key, body))
 
     async def _pay(self, entry: Entry) -> None:
         """Settle one row; an AntonError that comes out of here ends the run."""
         if entry.settled:
             await self._deliver(result_of(entry))
             return
-        if entry.sent_at is not None and (reason := self._too_late(entry.sent_at)) is not None:
-            unknown = dataclasses.replace(entry, state="UNKNOWN", reason=reason)
-            await self._settle(entry, unknown, from_journal=True)
+        if entry.sent_at is not None and self._clock_is_behind(entry.sent_at):
+            reason = "it may have been sent, and the journal is newer than this machine's clock: look the payout up"
+            await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
             return
-        if entry.key is None or entry.body is None or hashlib.sha256(entry.body).digest() != entry.body_hash:
+        if entry.key is None or not entry.intact:
             raise JournalError(
                 f"The journal is damaged at line {entry.line}: restore it, nothing of that row was sent."
             )
@@ -204,64 +238,45 @@ class Run:
             path=CREATE_PAYOUT.path,
             body=entry.body,
         )
-        await self._authorise()
+        if self._failure is None:
+            await self._token.fetch()
+        if self._failure is not None:
+            return
+        if self._is_too_old(entry):
+            await self._find(entry, call)
+            return
+        async with self._width.one():
+            await self._send(entry, call)
+
+    async def _send(self, entry: Entry, call: Call[CreatedPayout]) -> None:
         if self._failure is not None:
             return
         sent = await self._journal.mark_sent(entry, now=self._clock.time())
+        began = self._clock.monotonic()
         try:
             if self._failure is not None:
                 raise JobStoppedError("the run ended before this row left")
-            payout: CreatedPayout = (await self._transport.send(call)).data
+            answer = await self._transport.send(call)
         except AntonError as error:
+            self._width.learn(began, answered=error.outcome is not Outcome.UNKNOWN)
             await self._failed(sent, error, sent_before=entry.sent_at is not None)
             return
-        accepted = dataclasses.replace(
-            sent,
-            state="ACCEPTED",
-            payout_id=payout.id,
-            status=payout.status,
-            source_amount=format(payout.source_amount, "f"),
-            source_currency=payout.source_currency,
-            dest_amount=format(payout.dest_amount, "f"),
-            dest_currency=payout.dest_currency,
-        )
-        await self._settle(sent, accepted, payout)
+        self._width.learn(began, answered=True)
+        payout: CreatedPayout = answer.data
+        await self._settle(sent, _accepted(sent, payout), payout)
 
-    async def _authorise(self) -> None:
-        """Fetch a token before the first row leaves; the other rows wait for that."""
-        async with self._authorising:
-            if not self._authorised and self._failure is None:
-                await self._fetch_first_token()
-                self._authorised = True
-
-    async def _fetch_first_token(self) -> None:
-        ends = self._clock.monotonic() + _FIRST_TOKEN_TIME
-        cause: AntonError | None = None
-        try:
-            async with asyncio.timeout(_FIRST_TOKEN_TIME):
-                await with_retries(
-                    self._transport.authorize,
-                    retry="safe",
-                    max_retries=_FIRST_TOKEN_RETRIES,
-                    remaining=lambda: ends - self._clock.monotonic(),
-                    clock=self._clock,
-                )
-        except TimeoutError:
-            reason = f"no answer within {_FIRST_TOKEN_TIME:g} seconds"
-        except AntonError as error:
-            if _for_all(error):
-                raise
-            cause, reason = error, error.message.removesuffix(".")
-        else:
+    async def _find(self, entry: Entry, call: Call[CreatedPayout]) -> None:
+        """Settle a row that is too old to be sent again."""
+        found = await self._look_up.find(call, entry.sent_at or 0.0)
+        if isinstance(found, Payout):
+            await self._settle(entry, _accepted(entry, found))
             return
-        origin = self._transport.settings.base_url.origin()
-        raise JobStoppedError(
-            f"The API at {origin} gives no access token: {reason}; run it again with the same journal when it answers"
-        ) from cause
+        reason = f"it may have been sent, longer ago than the API remembers its key, and {found}: look the payout up"
+        await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
 
     async def _failed(self, entry: Entry, error: AntonError, *, sent_before: bool) -> None:
         """Note what a failed call means for its row, and end the run when it means the same for every row."""
-        for_all = _for_all(error)
+        for_all = concerns_every_row(error)
         if error.outcome is Outcome.UNKNOWN:
             await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=error.message))
             if for_all:
@@ -284,20 +299,21 @@ class Run:
         rejected = dataclasses.replace(entry, state="REJECTED", field=field, code=error.code, reason=reason)
         await self._settle(entry, rejected)
 
-    def _too_late(self, sent_at: float) -> str | None:
-        """Return why a row that may have been sent must not be sent again, None when it may."""
-        now = self._clock.time()
-        if self._clock_went_back or sent_at > now + _CLOCK_TOLERANCE:
-            return "it may have been sent, and the journal is newer than this machine's clock: look the payout up"
-        if now - sent_at >= RESEND_WINDOW:
-            return "it may have been sent, longer ago than the API remembers its key: look the payout up"
-        return None
+    def _is_too_old(self, entry: Entry) -> bool:
+        """Return whether the API may have forgotten the row's key."""
+        return entry.sent_at is not None and self._clock.time() - entry.sent_at >= RESEND_WINDOW
+
+    def _clock_is_behind(self, sent_at: float) -> bool:
+        """Return whether the clock cannot tell for how long a key has been known to the API."""
+        went_back = self._clock_went_back or sent_at > self._clock.time() + _CLOCK_TOLERANCE
+        return went_back and not self._trust_clock
 
     async def _settle(
         self, before: Entry, after: Entry, payout: CreatedPayout | None = None, *, from_journal: bool = False
     ) -> None:
         result = result_of(after, payout=payout, from_journal=from_journal)
         await _to_the_end(self._record(before, after, result))
+        self._judge(result)
         await self._room.acquire()
 
     async def _record(self, before: Entry, after: Entry, result: Result) -> None:
@@ -306,7 +322,12 @@ class Run:
 
     async def _deliver(self, result: Result) -> None:
         self._results.put_nowait(result)
+        self._judge(result)
         await self._room.acquire()
+
+    def _judge(self, result: Result) -> None:
+        if (reason := self._failures.enough(result)) is not None:
+            self._end(JobStoppedError(f"{reason}: mend that, then run it again with the same journal to go on."))
 
 
 async def _numbered(rows: Rows) -> AsyncGenerator[tuple[int, PayoutRow], None]:
@@ -332,11 +353,6 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _for_all(error: AntonError) -> bool:
-    """Return whether what failed for one row would fail for every row."""
-    return isinstance(error, AuthenticationError | ConfigurationError | TokenError)
-
-
 def _stopped_by(error: AntonError) -> JobStoppedError:
     stopped = JobStoppedError(
         f"{error.message.removesuffix('.')}; run it again with the same journal to go on",
@@ -346,6 +362,20 @@ def _stopped_by(error: AntonError) -> JobStoppedError:
     )
     stopped.__cause__ = error
     return stopped
+
+
+def _accepted(entry: Entry, payout: Payout | CreatedPayout) -> Entry:
+    return dataclasses.replace(
+        entry,
+        state="ACCEPTED",
+        payout_id=payout.id,
+        status=payout.status,
+        source_amount=format(payout.source_amount, "f"),
+        source_currency=payout.source_currency,
+        dest_amount=format(payout.dest_amount, "f"),
+        dest_currency=payout.dest_currency,
+        reason=None,
+    )
 
 
 def _done(entry: Entry) -> asyncio.Future[Entry]:

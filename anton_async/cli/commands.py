@@ -22,8 +22,10 @@ from anton_async._version import __version__
 from anton_async.auth.keys import DPoPKey
 from anton_async.bulk import Report
 from anton_async.bulk.journal import read_journal
+from anton_async.bulk.layout import Layout
+from anton_async.bulk.row_file import Format
 from anton_async.cli.keyfile import write_key
-from anton_async.cli.payroll import EXIT_STOPPED, EXIT_USAGE, pay_file
+from anton_async.cli.payroll import EXIT_STOPPED, EXIT_USAGE, check_file, pay_file, settle_journal
 from anton_async.cli.server import make_sandbox, serve
 from anton_async.cli.token import describe_token
 from anton_async.client import AntonClient
@@ -145,37 +147,130 @@ def payouts() -> None:
     """Pay many payouts from a file."""
 
 
-@payouts.command("run")
-@click.argument("file", type=_EXISTING_FILE)
-@click.option("--journal", required=True, type=_FILE, help="The job's memory: made when missing, resumed when there.")
-@click.option("--concurrency", default=64, show_default=True, type=click.IntRange(1), help="Payouts under way at once.")
-@click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
-@click.option("--strict", is_flag=True, help="Exit with 1 when rows were rejected.")
-@click.option(
+_concurrency = click.option(
+    "--concurrency", default=64, show_default=True, type=click.IntRange(1), help="Payouts under way at once."
+)
+_grace = click.option(
     "--grace",
     default=5.0,
     show_default=True,
     type=click.FloatRange(0, 3600),
     help="Seconds that payouts under way have to be answered after Ctrl-C; a second one ends the wait.",
 )
+_trust_clock = click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="Send rows again though the journal is newer than this machine's clock: only when that clock was ahead"
+    " before, and they were first sent less than 23 hours ago.",
+)
+
+
+@payouts.command("run")
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--journal", type=_FILE, help="The job's memory: made when missing, resumed when there.")
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl"]), help="JSON Lines when FILE ends in .jsonl, else CSV."
+)
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="What a column of FILE is called here; COLUMN= leaves it out.",
+)
+@click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="What every row has.")
+@click.option("--check", is_flag=True, help="Only look for bad rows in the whole file; nothing is sent.")
+@_concurrency
+@click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when rows were rejected.")
+@click.option(
+    "--max-failures", type=click.IntRange(1), help="Stop when this many rows were rejected or left unknown in this run."
+)
+@click.option("--stop-on", multiple=True, metavar="CODE", help="Stop when a row is rejected with this error code.")
+@_grace
+@_trust_clock
 def run_payouts(
-    file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool, grace: float
+    file: Path,
+    *,
+    journal: Path | None,
+    form: Format | None,
+    columns: tuple[str, ...],
+    constants: tuple[str, ...],
+    check: bool,
+    concurrency: int,
+    report: Path | None,
+    max_failures: int | None,
+    stop_on: tuple[str, ...],
+    strict: bool,
+    grace: float,
+    trust_clock: bool,
 ) -> None:
-    """Pay the rows of a CSV file, each exactly once; the same command again resumes.
+    """Pay the rows of a file, CSV or JSON Lines, each exactly once; the same command again resumes.
 
     Columns are the fields of the create call plus row_id (left out: the line number), metadata.<label> and
     session.<field>. Standard output gets one line: rows N | accepted A | rejected R | unknown U.
     """
     with _errors_as_sentences():
-        code = _run(_pay(file, journal, concurrency, report, strict=strict, grace=grace))
+        layout = Layout(columns=_pairs("--map", columns), constants=_pairs("--set", constants))
+        if check:
+            sys.exit(check_file(file, form, layout))
+    if journal is None:
+        raise click.UsageError("Missing option '--journal'.")
+    place = journal
+
+    async def pay() -> int:
+        async with _client(concurrency=max(100, concurrency)) as client:
+            return await pay_file(
+                client,
+                file,
+                journal=place,
+                concurrency=concurrency,
+                report_path=report,
+                strict=strict,
+                grace=grace,
+                max_failures=max_failures,
+                stop_on=stop_on,
+                trust_clock=trust_clock,
+                form=form,
+                layout=layout,
+            )
+
+    with _errors_as_sentences():
+        code = _run(pay())
     sys.exit(code)
 
 
-async def _pay(file: Path, journal: Path, concurrency: int, report: Path | None, *, strict: bool, grace: float) -> int:
-    async with _client(concurrency=max(100, concurrency)) as client:
-        return await pay_file(
-            client, file, journal=journal, concurrency=concurrency, report_path=report, strict=strict, grace=grace
-        )
+def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.UsageError(f"{option} wants NAME=VALUE, not '{printable(text, 60)}'.")
+        if name in pairs:
+            raise click.UsageError(f"{option} names '{printable(name, 60)}' twice.")
+        pairs[name] = value
+    return pairs
+
+
+@payouts.command("settle")
+@click.argument("journal", type=_FILE)
+@_concurrency
+@_grace
+@_trust_clock
+def settle_payouts(journal: Path, concurrency: int, *, grace: float, trust_clock: bool) -> None:
+    """Find out what became of the rows of a journal that may have left; no other row is sent.
+
+    For 23 hours after its first sending a row is sent again under its own key. An older one is looked up by its
+    reference, and left unknown when that finds no payout that can only be its own.
+    """
+
+    async def settle() -> int:
+        async with _client(concurrency=max(100, concurrency)) as client:
+            return await settle_journal(client, journal, concurrency=concurrency, grace=grace, trust_clock=trust_clock)
+
+    with _errors_as_sentences():
+        code = _run(settle())
+    sys.exit(code)
 
 
 @payouts.command("status")

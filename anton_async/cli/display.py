@@ -102,7 +102,8 @@ class Display:
         if report.unknown:
             unknown = f"{counted(report.unknown, 'row')} {'is' if report.unknown == 1 else 'are'} unknown"
             self._say(
-                f"{unknown}: run it again within 23 hours to ask again under the same keys."
+                f"{unknown}: run it again within 23 hours to ask again under the same keys,"
+                " or later to have them looked up; `anton payouts settle` does so without the file."
                 if ended is None
                 else f"{unknown}; the API remembers their keys for 23 hours."
             )

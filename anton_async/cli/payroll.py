@@ -1,4 +1,4 @@
-"""Paying a file with something to look at: what `anton payouts run` and the demo do.
+"""Paying a file with something to look at: what `anton payouts run`, `settle` and the demo do.
 
 Standard output gets the closing line and nothing else, so that it can be piped; all the rest goes to standard error.
 """
@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import click
 
-from anton_async.bulk import JobStoppedError, PayoutJob, Report, Result, read_csv
+from anton_async.bulk import JobStoppedError, PayoutJob, Report, Result, read_rows
+from anton_async.bulk.check import find_flaws
+from anton_async.bulk.journal import read_journal
+from anton_async.bulk.layout import Layout
 from anton_async.bulk.report import ReportFile
-from anton_async.bulk.rows import count_csv
+from anton_async.bulk.row_file import Format
 from anton_async.cli.display import Display
 from anton_async.client import AntonClient
-from anton_async.errors import AntonError, AuthenticationError, ConfigurationError, TokenError
+from anton_async.errors import AntonError, AuthenticationError, ConfigurationError, TokenError, printable
+
+_AS_IT_IS = Layout()
 
 EXIT_REJECTED = 1
 EXIT_USAGE = 2
@@ -35,22 +40,32 @@ async def pay_file(
     report_path: Path | None = None,
     strict: bool = False,
     grace: float = 5.0,
+    max_failures: int | None = None,
+    stop_on: Collection[str] = (),
+    trust_clock: bool = False,
+    form: Format | None = None,
+    layout: Layout = _AS_IT_IS,
     watch: Callable[[Result], None] = lambda _: None,
     conclude: Callable[[Report], None] = lambda _: None,
 ) -> int:
-    """Pay a CSV file, show how it goes, and end with the closing line on standard output.
+    """Pay a file of rows, show how it goes, and end with the closing line on standard output.
 
     SIGINT or SIGTERM ends it early: no further row leaves, those under way have `grace` seconds to be answered, and
     what is not stays SENT in the journal. A second signal ends the wait.
 
     Args:
         anton: an open client.
-        file: the CSV file.
+        file: CSV or JSON Lines.
         journal: the job's journal.
         concurrency: payouts under way at once.
         report_path: where to write a report, `.json` or `.csv`.
         strict: whether rejected rows make the exit code 1.
         grace: seconds that payouts under way have after a signal, 0 or more.
+        max_failures: as in `PayoutJob`.
+        stop_on: as in `PayoutJob`.
+        trust_clock: as in `PayoutJob`.
+        form: as in `read_rows`.
+        layout: as in `read_rows`.
         watch: called with each result.
         conclude: called with the final report, before the closing line.
 
@@ -62,37 +77,104 @@ async def pay_file(
         ConfigurationError: the file, the journal or the report's place cannot be used; nothing was sent.
     """
     report_file = None if report_path is None else ReportFile(report_path)
-    rows = count_csv(file)
-    ended: AntonError | None = None
-    async with PayoutJob(anton, journal=journal, concurrency=concurrency) as job:
-
-        def interrupt(patience: float) -> None:
-            if patience:
-                display.stopping(patience)
-            job.stop(grace=patience)
-
+    rows = sum(1 for _ in read_rows(file, form, layout=layout))  # refuses what is no table before anything is sent
+    async with PayoutJob(
+        anton,
+        journal=journal,
+        concurrency=concurrency,
+        max_failures=max_failures,
+        stop_on=stop_on,
+        trust_clock=trust_clock,
+    ) as job:
         # Handled to the end: a signal that comes while the report is written changes nothing any more.
-        with _on_signals(interrupt, grace), Display(rows) as display:
+        with Display(rows) as display, _on_signals(job, display, grace):
             if rows == 0:
                 display.warn(f"{file.name} names columns but has no rows: there is nothing to pay.")
-            try:
-                async with aclosing(job.run(read_csv(file))) as results:
-                    async for result in results:
-                        display.show(result)
-                        watch(result)
-            except AntonError as error:
-                ended = error
+            ended = await _follow(job.run(read_rows(file, form, layout=layout)), display, watch)
             report = job.report()
             if isinstance(ended, JobStoppedError) and report.accepted + report.rejected == rows:
                 ended = None  # the signal came so late that there is nothing left to resume
             display.conclude(report, ended, sent=job.sent)
-            if report_file is not None:
-                with report_file.writing(report) as add:
-                    async for problem in job.problems():
-                        add(problem)
+            await _write(report_file, job, report)
     conclude(report)
     click.echo(report.closing_line())
     return _exit_code(report, ended, strict=strict)
+
+
+def check_file(file: Path, form: Format | None, layout: Layout) -> int:
+    """Read a whole file, print what is wrong with each row that could not be paid, and send nothing.
+
+    Returns:
+        The exit code: 0 when all rows are good, else 2.
+
+    Raises:
+        ConfigurationError: the file is no table of payouts.
+    """
+    rows = bad = 0
+    for flaw in find_flaws(read_rows(file, form, layout=layout), layout):
+        rows += 1
+        if flaw is not None:
+            bad += 1
+            column = "" if flaw.column is None else f", column {flaw.column}"
+            given = "" if flaw.given is None else f" (given: {flaw.given})"
+            click.echo(printable(f"line {flaw.line}, row {flaw.row_id}{column}: {flaw.reason}{given}", 2000))
+    click.echo(f"rows {rows} | good {rows - bad} | bad {bad}")
+    click.echo("Nothing was sent.", err=True)
+    return EXIT_USAGE if bad else 0
+
+
+async def settle_journal(
+    anton: AntonClient, journal: Path, *, concurrency: int = 64, grace: float = 5.0, trust_clock: bool = False
+) -> int:
+    """Find out what became of the rows that may have left, show how it goes, and end with the closing line.
+
+    Args:
+        anton: an open client.
+        journal: the job's journal.
+        concurrency: payouts under way at once.
+        grace: as in `pay_file`.
+        trust_clock: as in `PayoutJob`.
+
+    Returns:
+        The exit code: 0 all settled, 2 the configuration is wrong, 3 some rows are unknown, 75 stopped early or rows
+        that never left are pending.
+
+    Raises:
+        ConfigurationError: there is no such journal, or it cannot be used; nothing was sent.
+    """
+    _, before = read_journal(journal)
+    async with PayoutJob(anton, journal=journal, concurrency=concurrency, trust_clock=trust_clock) as job:
+        with Display(before.unknown + before.pending) as display, _on_signals(job, display, grace):
+            ended = await _follow(job.settle(), display, lambda _: None)
+            report = job.report()
+            display.conclude(report, ended, sent=job.sent)
+            if ended is None and report.pending:
+                display.warn("what is pending never left: run the job again with its file to pay it.")
+    click.echo(report.closing_line())
+    code = _exit_code(report, ended, strict=False)
+    return EXIT_STOPPED if report.pending and code in {0, EXIT_UNKNOWN} else code
+
+
+async def _follow(
+    results: AsyncGenerator[Result, None], display: Display, watch: Callable[[Result], None]
+) -> AntonError | None:
+    """Show all `results`; return what has ended them early."""
+    try:
+        async with aclosing(results):
+            async for result in results:
+                display.show(result)
+                watch(result)
+    except AntonError as error:
+        return error
+    return None
+
+
+async def _write(report_file: ReportFile | None, job: PayoutJob, report: Report) -> None:
+    if report_file is None:
+        return
+    with report_file.writing(report) as add:
+        async for problem in job.problems():
+            add(problem)
 
 
 def _exit_code(report: Report, ended: AntonError | None, *, strict: bool) -> int:
@@ -107,8 +189,8 @@ def _exit_code(report: Report, ended: AntonError | None, *, strict: bool) -> int
 
 
 @contextmanager
-def _on_signals(interrupt: Callable[[float], None], grace: float) -> Generator[None, None, None]:
-    """Call `interrupt` with `grace` on the first SIGINT or SIGTERM and with 0 on the second; a third is not ours."""
+def _on_signals(job: PayoutJob, display: Display, grace: float) -> Generator[None, None, None]:
+    """Stop `job` with `grace` on the first SIGINT or SIGTERM and with none on the second; a third is not ours."""
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     patience = [0.0, grace]
@@ -119,7 +201,9 @@ def _on_signals(interrupt: Callable[[float], None], grace: float) -> Generator[N
             signal.signal(number, handler)
 
     def received() -> None:
-        interrupt(patience.pop())
+        if grace_left := patience.pop():
+            display.stopping(grace_left)
+        job.stop(grace=grace_left)
         if not patience:
             restore()
 

@@ -241,7 +241,7 @@ async def test_an_unreachable_api_stops_the_job_and_it_can_be_resumed(
 async def test_a_storm_of_429_fails_no_row(
     sandbox: Sandbox, credentials: OAuthCredentials, clock: SteppedClock, journal: Path
 ) -> None:
-    sandbox.on("createPayout").fail(429, times=25, retry_after=2)
+    sandbox.on("createPayout").fail(429, times=12, retry_after=2)
 
     async with AntonClient(
         credentials, base_url=sandbox.base_url, clock=clock, rate_limit=RateLimit(per_minute=20)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sqlite3
 import stat
@@ -116,7 +117,7 @@ def _of_another_application(path: Path) -> None:
 
 
 def _of_another_version(path: Path) -> None:
-    alter(path, "PRAGMA user_version = 2")
+    alter(path, "PRAGMA user_version = 3")
 
 
 def _damaged(path: Path) -> None:
@@ -141,7 +142,7 @@ def _without_its_main_file(path: Path) -> None:
         (_empty, False, "is empty"),
         (_garbage, False, "not a database"),
         (_of_another_application, False, "not a journal"),
-        (_of_another_version, True, "has version 2"),
+        (_of_another_version, True, "has version 3"),
         (_damaged, True, "damaged|malformed|cannot be opened"),
         (_directory, False, "not a file"),
         (_without_its_main_file, False, "put it back"),
@@ -159,6 +160,65 @@ async def test_what_is_no_sound_journal_is_refused_and_nothing_is_sent(
         await pay(anton, journal, rows(60))
 
     assert len(sandbox.requests) == before
+
+
+def _as_by_an_earlier_release(journal: Path) -> None:
+    for position, body in look(journal, "SELECT position, body FROM row WHERE body IS NOT NULL"):
+        assert isinstance(body, bytes)
+        alter(journal, "UPDATE row SET body_hash = ? WHERE position = ?", hashlib.sha256(body).digest(), position)
+    alter(journal, "PRAGMA user_version = 1")
+
+
+@pytest.mark.fault("F06")
+async def test_a_journal_of_an_earlier_release_is_checked_taken_over_and_resumed(
+    anton: AntonClient, sandbox: Sandbox, journal: Path
+) -> None:
+    sandbox.on("createPayout").drop_response(times=9)
+    await pay(anton, journal, rows(3), concurrency=1)
+    _as_by_an_earlier_release(journal)
+    assert read_journal(journal)[1].unknown == 1
+
+    results = await pay(anton, journal, rows(4))
+
+    assert len(results) == 4
+    assert look(journal, "PRAGMA user_version") == [(2,)]
+    assert states(journal) == {"ACCEPTED": 4}
+    assert set(sandbox.executed.values()) == {1}
+    assert len(sandbox.executed) == 4
+
+
+@pytest.mark.fault("F06")
+async def test_a_damaged_journal_of_an_earlier_release_is_refused_as_well(
+    anton: AntonClient, sandbox: Sandbox, journal: Path
+) -> None:
+    sandbox.on("createPayout").drop_response(times=9)
+    await pay(anton, journal, rows(3), concurrency=1)
+    _as_by_an_earlier_release(journal)
+    alter(journal, "UPDATE row SET body = CAST('{}' AS BLOB) WHERE position = 2")
+
+    with pytest.raises(JournalError, match="damaged at line 2"):
+        await pay(anton, journal, rows(3))
+
+    assert look(journal, "PRAGMA user_version") == [(1,)]
+
+
+@pytest.mark.fault("F06")
+@pytest.mark.parametrize(
+    "damage",
+    ["key = NULL", "body = NULL", "body_hash = NULL", "sent_at = NULL", "state = 'PLANNED'", "key = CAST(key AS BLOB)"],
+)
+async def test_a_row_that_contradicts_itself_is_refused(
+    anton: AntonClient, sandbox: Sandbox, journal: Path, damage: str
+) -> None:
+    sandbox.on("createPayout").drop_response(times=9)
+    await pay(anton, journal, rows(3), concurrency=1)
+    alter(journal, f"UPDATE row SET {damage} WHERE state = 'UNKNOWN'")  # noqa: S608 - our own words
+    sent = len(sandbox.requests)
+
+    with pytest.raises(JournalError, match="damaged at line 1"):
+        await pay(anton, journal, rows(3))
+
+    assert len(sandbox.requests) == sent
 
 
 @pytest.mark.fault("F06")

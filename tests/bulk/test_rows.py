@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from anton_async.bulk import PayoutRow, RowFileError, read_csv
-from anton_async.bulk.rows import count_csv
 from tests.support.payroll import FIELDS
 
 HEADER = ",".join(FIELDS)
@@ -127,16 +126,16 @@ def test_a_file_that_is_no_such_table_is_refused_whole(tmp_path: Path, lines: li
     file = write(tmp_path, *lines)
 
     with pytest.raises(RowFileError, match=message.replace(".", r"\.")):
-        count_csv(file)
+        list(read_csv(file))
 
 
 def test_other_encodings_and_missing_files_are_told(tmp_path: Path) -> None:
     file = write(tmp_path, HEADER, LINE.replace("S-1", "Löhne"), encoding="latin-1")
 
     with pytest.raises(RowFileError, match="not UTF-8"):
-        count_csv(file)
+        list(read_csv(file))
     with pytest.raises(RowFileError, match="No such file"):
-        count_csv(tmp_path / "none.csv")
+        list(read_csv(tmp_path / "none.csv"))
 
 
 def test_rows_with_the_same_fields_have_the_same_hash_in_any_order_and_form() -> None:

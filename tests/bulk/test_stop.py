@@ -121,3 +121,31 @@ async def test_a_file_refused_for_its_header_leaves_no_journal_and_takes_none_aw
         await pay(anton, journal, read_csv(file))
     assert not refused_alone
     assert states(journal) == {"ACCEPTED": 2}
+
+
+async def fail_at(job: PayoutJob, count: int) -> None:
+    told = 0
+    async for _ in job.run(rows(40)):
+        told += 1
+        if told == count:
+            raise LookupError("the ledger of the caller is locked")
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("count", [1, 9, 40])
+async def test_a_consumer_that_raises_gets_its_error_once_and_the_outcomes_are_kept(
+    anton: AntonClient, sandbox: Sandbox, journal: Path, count: int
+) -> None:
+    async with PayoutJob(anton, journal=journal, concurrency=4) as job:
+        with pytest.raises(LookupError, match="locked"):
+            await fail_at(job, count)
+    kept = states(journal)
+    sent = len(payout_requests(sandbox))
+
+    results = await pay(anton, journal, rows(40))
+
+    assert kept["ACCEPTED"] >= count
+    assert len(payout_requests(sandbox)) - sent == 40 - kept["ACCEPTED"]
+    assert len(results) == 40
+    assert set(sandbox.executed.values()) == {1}
+    assert len(sandbox.executed) == 40

@@ -54,7 +54,8 @@ def test_payouts_under_way_are_answered_before_the_closing_line(
     assert running.returncode == 75, stderr
     assert stdout == invoke("payouts", "status", journal).stdout.splitlines(keepends=True)[-1]
     accepted = states(journal)["ACCEPTED"]
-    assert 14 <= accepted == len(sandbox.executed) < 100
+    # The signal may come just before the last row that was noted as SENT leaves: that one is taken back.
+    assert 12 <= accepted == len(sandbox.executed) < 100
     assert states(journal)["SENT"] == 0
     assert f"Paid {accepted}0.00 USD" in stderr
     assert "Nothing was sent" not in stderr
