@@ -125,8 +125,8 @@ class AntonClient(Resources):
         self._closed = False
         self._wire = Wire(settings, clock)
         self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
-        self.client_id = credentials.client_id
-        self.transport = Transport(
+        self.client_id: str = credentials.client_id
+        self.transport: Transport = Transport(
             settings,
             self._wire,
             self._authenticator,

@@ -60,7 +60,7 @@ async def test_the_second_snippet_pays_somebody_in_a_sandbox(tmp_path: Path) -> 
 def test_the_fragments_are_python() -> None:
     fragments = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
-    assert len(fragments) == 4
+    assert len(fragments) == 5
     for fragment in fragments:
         compile(fragment, "README.md", "exec", dont_inherit=True)
 

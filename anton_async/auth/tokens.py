@@ -202,7 +202,8 @@ class TokenSource:
         if not renewal.cancelled() and renewal.exception() is not None:
             logger.warning("no access token could be fetched: %s", type(renewal.exception()).__name__)
             if self._token is not None:
-                self._token = replace(self._token, refresh_at=self._clock.monotonic() + _RENEWAL_PAUSE)
+                later = self._clock.monotonic() + _RENEWAL_PAUSE
+                self._token = replace(self._token, refresh_at=min(later, self._token.expires_at))
 
 
 def _own_copy(error: AntonError, *, retry_after: float | None) -> AntonError:

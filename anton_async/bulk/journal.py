@@ -69,8 +69,8 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="anton-journal")
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
-        self.newest = 0.0
-        self.sent = 0
+        self.newest: float = 0.0
+        self.sent: int = 0
 
     async def open(self, *, now: float) -> None:
         """Lock and open the file, and count what it holds.
@@ -91,7 +91,8 @@ class Journal:
         self._lock = Lock(self._path)
         self._new = not check_path(self._path)
         self._connection = open_database(self._path, self._owner, now=now)
-        rows, last, self.newest = self._connection.execute(_EXTENT).fetchone()
+        rows, last, newest = self._connection.execute(_EXTENT).fetchone()
+        self.newest = float(newest)
         if rows != last:
             raise JournalError(f"The journal {self._path} has lost rows: restore it before anything is sent.")
         _count(self._connection, self._tally)
@@ -217,7 +218,7 @@ class Journal:
                 works = [work for work, _, _ in batch]
                 try:
                     outcomes = await self._in_thread(functools.partial(self._transact, works))
-                except sqlite3.Error as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for it for ever
                     self._fail(error, [future for _, future, _ in [*batch, *self._waiting]])
                     return
                 for (_, future, committed), outcome in zip(batch, outcomes, strict=True):
@@ -228,7 +229,7 @@ class Journal:
         finally:
             self._committer = None
 
-    def _fail(self, error: sqlite3.Error, futures: list[asyncio.Future[Any]]) -> None:
+    def _fail(self, error: Exception, futures: list[asyncio.Future[Any]]) -> None:
         self._waiting.clear()
         self._failure = (
             f"The journal {self._path} could not be written ({error}), so nothing more is sent: mend that and run the"

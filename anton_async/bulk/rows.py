@@ -32,7 +32,8 @@ class PayoutRow:
     __slots__ = ("fields", "line", "problem", "row_id")
 
     def __init__(self, *, row_id: str | int, **fields: object) -> None:
-        self.row_id = str(row_id)
+        # Half a surrogate pair, which JSON can hold, is nothing that a journal or a terminal could.
+        self.row_id: str = str(row_id).encode("utf-8", "backslashreplace").decode()
         self.line: int | None = None
         self.fields: Mapping[str, object] = fields
         self.problem: str | None = None

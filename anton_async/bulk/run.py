@@ -129,8 +129,9 @@ class Run:
     async def _drive(self) -> None:
         try:
             async with asyncio.TaskGroup() as workers:
-                for number in range(self._concurrency):
-                    workers.create_task(self._work(), name=f"anton-job-{number}")
+                working = [
+                    workers.create_task(self._work(), name=f"anton-job-{number}") for number in range(self._concurrency)
+                ]
         finally:
             self._feeder.cancel()
             await asyncio.wait([self._feeder])
@@ -138,6 +139,11 @@ class Run:
                 self._feeder.exception()  # raised below, unless a failure of the API came first
         if self._failure is not None:
             raise self._failure
+        if any(worker.cancelled() for worker in working):
+            raise JobStoppedError(
+                "Something inside a call was cancelled, so rows are left without a result: run the job again with the "
+                "same journal."
+            )
         self._feeder.result()
 
     async def _work(self) -> None:

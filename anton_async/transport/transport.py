@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from yarl import URL
 
@@ -44,7 +44,7 @@ from anton_async.transport.wire import Wire, WireAnswer
 
 T = TypeVar("T")
 
-logger = get_log("anton_async.transport")
+logger: Final = get_log("anton_async.transport")
 
 _SHARED_LIMIT = frozenset({None, "rate_limit_exceeded", "rate_limited"})
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
@@ -95,7 +95,7 @@ class Transport:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.owner = (client_id, str(settings.base_url))
+        self.owner: tuple[str, str] = (client_id, str(settings.base_url))
         self._wire = wire
         self._authenticator = authenticator
         self._hooks = hooks

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from anton_async import AntonClient, AntonError, ApiKeyCredentials, Outcome, RequestValidationError
+from anton_async import AntonClient, AntonError, ApiKeyCredentials, CallEvent, Outcome, RequestValidationError
 from tests.support.clock import SteppedClock
 from tests.support.raw_server import LOST, RawServer, answer
 
@@ -108,7 +108,10 @@ async def test_a_hook_that_reads_a_cancelled_future_changes_nothing() -> None:
     other.cancel()
     await asyncio.wait({other})
 
-    async with RawServer() as server, connect(server, on_response=lambda _: other.result(), max_retries=0) as anton:
+    def read(_: CallEvent) -> None:
+        other.result()
+
+    async with RawServer() as server, connect(server, on_response=read, max_retries=0) as anton:
         server.script(answer(422, {"error": {"code": "insufficient_balance", "message": "too low"}}))
 
         error = await failed(anton)

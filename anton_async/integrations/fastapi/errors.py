@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse, Response
@@ -42,7 +42,7 @@ from anton_async.errors import (
 )
 from anton_async.log import get_log
 
-logger = get_log("anton_async.integrations.fastapi")
+logger: Final = get_log("anton_async.integrations.fastapi")
 
 _PASSED_ON = frozenset({400, 404, 409, 410, 422})
 _PASSING: Mapping[int | None, str] = {429: "upstream_busy", 503: "upstream_unavailable"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
@@ -20,7 +20,7 @@ from anton_async.client import AntonClient
 from anton_async.errors import AntonError, ConfigurationError
 from anton_async.log import get_log
 
-logger = get_log("anton_async.integrations.fastapi")
+logger: Final = get_log("anton_async.integrations.fastapi")
 
 _WARM_UP_SECONDS = 10.0
 

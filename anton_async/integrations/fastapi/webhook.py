@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from fastapi import APIRouter
 from fastapi.requests import Request
@@ -15,7 +16,7 @@ from anton_async.errors import ConfigurationError, WebhookError, WebhookSignatur
 from anton_async.log import get_log
 from anton_async.webhooks import WebhookRouter
 
-logger = get_log("anton_async.integrations.fastapi")
+logger: Final = get_log("anton_async.integrations.fastapi")
 
 
 class _TooLargeError(Exception):
