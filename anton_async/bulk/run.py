@@ -140,10 +140,7 @@ class Run:
         if self._failure is not None:
             raise self._failure
         if any(worker.cancelled() for worker in working):
-            raise JobStoppedError(
-                "Something inside a call was cancelled, so rows are left without a result: run the job again with the "
-                "same journal."
-            )
+            raise JobStoppedError("A call was cancelled from inside: run the job again with the same journal.")
         self._feeder.result()
 
     async def _work(self) -> None:
