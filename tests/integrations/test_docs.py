@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from anton_async import AntonClient
 from anton_async.sandbox import Sandbox
-from anton_async.webhooks import Event, EventStore, WebhookRouter, WebhookVerifier
+from anton_async.webhooks import Event, WebhookRouter, WebhookVerifier
 from tests.flows.conftest import SEED
 from tests.integrations.deliveries import PATH, SECRET, Seen, delivery, make_router
 from tests.integrations.serving import free_socket, serve, url_of
@@ -137,9 +137,12 @@ async def test_the_store_in_a_file_loses_nothing_and_knows_duplicates(tmp_path: 
         reached.set()
         await asyncio.Event().wait()
 
-    def router(handler: Any) -> WebhookRouter:
-        store: EventStore = store_class(str(tmp_path / "events.db"))
-        return WebhookRouter(WebhookVerifier(SECRET), fallback=handler, store=store, grace=0.01)
+    @asynccontextmanager
+    async def router(handler: Any) -> AsyncGenerator[WebhookRouter, None]:
+        store = store_class(str(tmp_path / "events.db"))
+        with closing(store):
+            async with WebhookRouter(WebhookVerifier(SECRET), fallback=handler, store=store, grace=0.01) as opened:
+                yield opened
 
     seen = Seen()
     body, headers = delivery()
