@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
