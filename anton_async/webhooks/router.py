@@ -144,16 +144,16 @@ class WebhookRouter:
             await asyncio.shield(taking)
             return False
         # To the end, also when the sender goes away: what is in the store is acknowledged when it is delivered again.
-        taking = self._taking[event.id] = asyncio.ensure_future(self._take(queue, event, bytes(body)))
+        taking = asyncio.ensure_future(self._take(queue, event, bytes(body)))
+        if not taking.done():  # an eager task may be through already
+            self._taking[event.id] = taking
+            taking.add_done_callback(lambda _: self._taking.pop(event.id))
         return await asyncio.shield(taking)
 
     async def _take(self, queue: asyncio.Queue[Event], event: Event, body: bytes) -> bool:
-        try:
-            new = await self._store.add(event.id, body)
-            if new:
-                self._enqueue(queue, event)
-        finally:
-            del self._taking[event.id]
+        new = await self._store.add(event.id, body)
+        if new:
+            self._enqueue(queue, event)
         return new
 
     def _enqueue(self, queue: asyncio.Queue[Event], event: Event) -> None:
