@@ -20,7 +20,7 @@ from anton_async.resources import payouts
 from anton_async.resources.operations import CREATE_PAYOUT
 from anton_async.transport.unsettled import Unsettled, kept
 
-_CLOCK_TOLERANCE = dt.timedelta(minutes=2)
+_CLOCK_TOLERANCE = dt.timedelta(seconds=5)
 """How far the machine's clock may be ahead: what was made before that is a twin, and what is missed stays unknown."""
 _SAME = ("beneficiary_id", "instrument_id", "dest_currency", "method", "purpose", "reference")
 
@@ -66,8 +66,11 @@ class Payouts(payouts.Payouts):
             if failure.outcome is not Outcome.UNKNOWN:
                 raise
             still_unknown = failure
-        if call.operation is CREATE_PAYOUT and (found := await self._look_up(unsettled, call.timeout)) is not None:
-            return found
+        if call.operation is CREATE_PAYOUT:
+            found = await self._look_up(unsettled, call.timeout)
+            if isinstance(found, Payout):
+                return found
+            still_unknown.message += f"; {found}"
         raise still_unknown
 
     def _check(self, error: BaseException) -> Unsettled:
@@ -87,17 +90,23 @@ class Payouts(payouts.Payouts):
             )
         return unsettled
 
-    async def _look_up(self, unsettled: Unsettled, timeout: float) -> Payout | None:
-        """Return the one payout that is what was sent; None when there is none, several, or no answer."""
+    async def _look_up(self, unsettled: Unsettled, timeout: float) -> Payout | str:
+        """Return the one payout that is what was sent, or why it cannot be told."""
         order = cast("dict[str, str]", msgspec.json.decode(unsettled.call.body or b"{}"))
         since = dt.datetime.fromtimestamp(unsettled.life.sent_at, dt.UTC) - _CLOCK_TOLERANCE
         options: RequestOptions = {"timeout": timeout, "max_retries": unsettled.call.max_retries}
         candidates = self.list(limit=100, reference=order["reference"], created_after=since, **options)
         try:
             found = [payout async for payout in candidates if payout.batch_id is None and _is(payout, order)]
-        except AntonError:
-            return None
-        return found[0] if len(found) == 1 else None
+        except AntonError as failure:
+            return f"looking it up failed with {type(failure).__name__}: {failure.message}"
+        if len(found) == 1:
+            return found[0]
+        return (
+            f"{len(found)} payouts like it were found, where one was expected"
+            if found
+            else "no payout like it was found"
+        )
 
 
 def _about(refusal: AntonError, error: BaseException) -> AntonError:

@@ -91,7 +91,11 @@ async def with_retries(
     def spent(state: RetryCallState) -> bool:
         if state.attempt_number > max_retries or state.upcoming_sleep >= remaining():
             return True
-        return budget is not None and _is_failure(_error(state)) and not budget.take()
+        error = _error(state)
+        if budget is None or not _is_failure(error) or budget.take():
+            return False
+        error.message += "; not tried again, since the client's retry_budget is spent"
+        return True
 
     loop = AsyncRetrying(
         retry=retry_if_exception(lambda error: worth_repeating(error, retry)),

@@ -254,7 +254,9 @@ class Transport:
     def _answered(self, call: Call[T], trail: _Trail, answer: WireAnswer) -> None:
         """Tell of an answer that is no failure of the call."""
         trail.on_wire = False
-        logger.debug("%s: %d, attempt %d, request %s", call.label, answer.status, trail.attempts, request_id(answer))
+        logger.debug(
+            "%s: %d, attempt %d, request %s", call.label, answer.status, trail.attempts, self._request_id(answer)
+        )
         refused = None if 200 <= answer.status < 300 else Outcome.REJECTED
         self._hooks.response(
             CallEvent(
@@ -263,7 +265,7 @@ class Transport:
                 elapsed=self.clock.monotonic() - trail.began,
                 outcome=Outcome.UNKNOWN if refused and trail.maybe_executed else refused,
                 status=answer.status,
-                request_id=request_id(answer),
+                request_id=self._request_id(answer),
             )
         )
 
@@ -274,12 +276,16 @@ class Transport:
             data=read_data(call.operation, answer),
             status=answer.status,
             headers=answer.headers,
-            request_id=request_id(answer),
+            request_id=self._request_id(answer),
             idempotency_key=call.idempotency_key,
             idempotent_replayed=answer.headers.get("X-Idempotent-Replayed", "").lower() == "true",
             attempts=trail.attempts,
             body=answer.body,
         )
+
+    def _request_id(self, answer: WireAnswer) -> str | None:
+        found = request_id(answer)
+        return found and self._authenticator.redact(found)
 
     def _api_error(self, call: Call[T], answer: WireAnswer) -> ApiError:
         error = read_error(call.label, answer, now=self.clock.time(), redact=self._authenticator.redact)

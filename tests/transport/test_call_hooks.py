@@ -60,6 +60,20 @@ async def test_hooks_are_told_of_every_request_and_every_pause(server: RawServer
     assert watcher.events[-1][1].elapsed == pytest.approx(sum(clock.pauses))
 
 
+async def test_a_request_id_that_echoes_our_key_is_told_without_it(
+    server: RawServer, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.script(answer(201, {"data": PAYOUT}, headers={"X-Request-ID": f"r-{KEY.bearer().split()[1]}"}))
+    watcher = Watcher()
+
+    async with make_client(server, clock, **watcher.hooks) as anton:
+        raw = await anton.payouts.with_response.create(**ORDER)
+
+    assert raw.request_id == watcher.events[-1][1].request_id == "r-***"
+    assert "5" * 32 not in caplog.text
+
+
 async def test_a_refusal_is_told_with_its_outcome(server: RawServer, clock: SteppedClock) -> None:
     server.script(failure(422, "insufficient_balance"))
     watcher = Watcher()

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import datetime as dt
 import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from anton_async import (
     AntonClient,
@@ -125,12 +127,17 @@ async def test_after_the_life_of_its_key_a_payout_is_only_looked_up(
 @pytest.mark.fault("F10", "F11")
 @pytest.mark.parametrize("wall", [23 * HOUR, -1000 * HOUR], ids=["went on", "was set back"])
 @pytest.mark.parametrize(
-    "found",
-    [NOTHING, DOWN, listed(PAYOUT, changed(PAYOUT, id="pay_2")), listed(changed(PAYOUT, reference="S-2"))],
+    ("found", "why"),
+    [
+        (NOTHING, "no payout like it was found"),
+        (DOWN, "looking it up failed with ServerError"),
+        (listed(PAYOUT, changed(PAYOUT, id="pay_2")), "2 payouts like it were found"),
+        (listed(changed(PAYOUT, reference="S-2")), "no payout like it was found"),
+    ],
     ids=["nothing", "no answer", "two alike", "another"],
 )
 async def test_what_is_not_found_after_that_stays_unknown_and_is_never_sent(
-    anton: AntonClient, server: RawServer, clock: SteppedClock, found: Reply, wall: float
+    anton: AntonClient, server: RawServer, clock: SteppedClock, found: Reply, why: str, wall: float
 ) -> None:
     error = await unknown(anton, server, idempotency_key="k1")
     clock.ticks += 23 * HOUR
@@ -141,7 +148,22 @@ async def test_what_is_not_found_after_that_stays_unknown_and_is_never_sent(
         await anton.payouts.settle(error)
 
     assert (caught.value.outcome, caught.value.idempotency_key) == (Outcome.UNKNOWN, "k1")
+    assert why in str(caught.value)
     assert [request.method for request in server.requests] == ["POST", "GET"]
+
+
+async def test_what_was_made_well_before_is_not_looked_at(
+    anton: AntonClient, server: RawServer, clock: SteppedClock
+) -> None:
+    sent_at = clock.time()
+    error = await unknown(anton, server)
+    server.script(DOWN, NOTHING)
+
+    with pytest.raises(AntonError):
+        await anton.payouts.settle(error)
+
+    since = dt.datetime.fromisoformat(URL(server.requests[-1].target).query["created_after"])
+    assert sent_at - 10 < since.timestamp() <= sent_at
 
 
 async def test_the_life_of_a_key_begins_with_its_first_sending(server: RawServer, clock: SteppedClock) -> None:

@@ -36,6 +36,7 @@ async def test_an_api_that_is_down_is_not_stormed(server: RawServer, clock: Step
         errors = await outcomes(anton, 1000)
 
     assert len(server.requests) < 1200
+    assert "retry_budget is spent" in str(errors[-1])
     assert {(error.outcome, error.idempotency_key) for error in errors if isinstance(error, Exception)} == {  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         (Outcome.UNKNOWN, f"k{number}") for number in range(1000)
     }
