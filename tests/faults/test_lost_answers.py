@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from anton_async import AntonClient, DeadlineExceededError, Outcome, ReadTimeoutError, ResponseLostError
+from anton_async import AntonClient, DeadlineExceededError, Outcome, ReadTimeoutError, TransportError
 from tests.faults.conftest import Connect
-from tests.faults.ledger import Ledger, report
+from tests.faults.ledger import Ledger, Report, report
 from tests.faults.server import FaultServer, Step
 from tests.faults.steps import answer, break_at_once, break_in_head, drip, drop, lose, serve, spoil
 from tests.support.examples import ORDER
@@ -29,6 +29,11 @@ BREAKS = [
     pytest.param(spoil(lambda raw: raw[:7], "hang"), True, id="hangs in the status", marks=pytest.mark.fault("C07")),
     pytest.param(spoil(lambda raw: raw[:-9], "reset"), True, id="reset in the body", marks=pytest.mark.fault("C05")),
 ]
+
+
+def is_true(told: Report, ledger: Ledger, api: FaultServer) -> bool:
+    """Unknown; or not sent, where no byte left since the loop saw the connection closed first, as uvloop does."""
+    return told.outcome is Outcome.UNKNOWN or (told.outcome is Outcome.NOT_SENT and not ledger.raw[api.name, 1])
 
 
 @pytest.mark.parametrize(("broken", "arrived"), BREAKS)
@@ -58,8 +63,8 @@ async def test_without_retries_it_is_told_as_unknown_and_the_next_call_is_clean(
 
     ledger.check("k1", told)
     ledger.check("k2", after)
-    assert isinstance(told.error, ResponseLostError)
-    assert told.outcome is Outcome.UNKNOWN
+    assert isinstance(told.error, TransportError)
+    assert is_true(told, ledger, api)
     assert (len(ledger.sent("k1")), len(ledger.sent("k2"))) == (int(arrived), 1)
 
 
@@ -74,7 +79,8 @@ async def test_broken_every_time_it_stays_unknown_and_is_paid_at_most_once(
 
     ledger.check("k1", told)
     assert told.error is not None
-    assert (told.outcome, told.error.attempts) == (Outcome.UNKNOWN, 3)
+    assert told.error.attempts == 3
+    assert is_true(told, ledger, api)
     assert (api.connections, len(ledger.sent("k1"))) == (3, 3 * arrived)
 
 

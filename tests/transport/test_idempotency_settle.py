@@ -137,7 +137,7 @@ async def test_after_the_life_of_its_key_a_payout_is_only_looked_up(
     ids=["nothing", "no answer", "two alike", "another"],
 )
 async def test_what_is_not_found_after_that_stays_unknown_and_is_never_sent(
-    anton: AntonClient, server: RawServer, clock: SteppedClock, found: Reply, why: str, wall: float
+    anton: AntonClient, server: RawServer, clock: SteppedClock, found: Reply, *, why: str, wall: float
 ) -> None:
     error = await unknown(anton, server, idempotency_key="k1")
     clock.ticks += 23 * HOUR
