@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar, cast
 
-from msgspec import Struct
-
 from anton_async.config import RequestOptions
 from anton_async.download import Download, File, as_file
 from anton_async.errors import AntonError
@@ -20,7 +18,6 @@ from anton_async.response import ApiResponse
 from anton_async.transport import Transport
 from anton_async.transport.decode import PageBody
 from anton_async.transport.form import encode_form
-from anton_async.transport.rules import check_rules
 from anton_async.transport.stream import Receive
 from anton_async.transport.validation import check_fields, to_texts
 from anton_async.upload import FileInput, read_file
@@ -77,7 +74,9 @@ class Resource:
         body: Mapping[str, object] | None = None,
     ) -> T:
         upload = cast("Upload", operation.upload)
-        texts = _form_texts(operation, operation.body, body or {}) if operation.body else []
+        # All but the file is checked before the file is read.
+        self._transport.prepare(operation, options, path=path, query=query, body=body)
+        texts = to_texts(check_fields(operation.body, body or {})) if operation.body else []
         content = await read_file(upload, file, file_name)
         form = await asyncio.to_thread(encode_form, texts, upload.field, content)
         call = self._transport.prepare(operation, options, path=path, query=query, form=form)
@@ -148,12 +147,6 @@ class Resource:
         return await wait_until(
             lambda: fetch(id), state=state, terminal=terminal, timeout=timeout, clock=self._transport.clock
         )
-
-
-def _form_texts(operation: Operation[T], kind: type[Struct], fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    checked = check_fields(kind, fields)
-    check_rules(operation.rules, checked)
-    return to_texts(checked)
 
 
 def respond(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[ApiResponse[T]]]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import enum
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -14,6 +13,7 @@ from typing import TypedDict
 
 from yarl import URL
 
+from anton_async.arguments import check_count, check_seconds, check_type
 from anton_async.errors import ConfigurationError
 
 
@@ -57,20 +57,12 @@ class RequestOptions(TypedDict, total=False):
 
 def check_timeout(value: object, name: str = "timeout") -> float:
     """Return `value` as seconds; NaN, infinity, zero, negatives and non-numbers are refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, such as {name}=20.0.")
-    return float(value)
+    return check_seconds(name, value)
 
 
 def check_retries(value: object) -> int:
     """Return `value` as a number of retries, 0 or more."""
-    return _count("max_retries", value, at_least=0)
-
-
-def _count(name: str, value: object, *, at_least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ConfigurationError(f"{name} must be a whole number, {at_least} or more.")
-    return value
+    return check_count("max_retries", value, at_least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class RateLimit:
     per_minute: int = 1000
 
     def __post_init__(self) -> None:
-        _count("rate_limit.per_minute", self.per_minute, at_least=1)
+        check_count("rate_limit.per_minute", self.per_minute, at_least=1)
 
 
 DEFAULT_RATE_LIMIT = RateLimit()
@@ -115,22 +107,27 @@ class Settings:
         check_timeout(self.connect_timeout, "connect_timeout")
         check_timeout(self.read_timeout, "read_timeout")
         check_retries(self.max_retries)
-        _count("concurrency", self.concurrency, at_least=1)
+        check_count("concurrency", self.concurrency, at_least=1)
+        check_type(
+            "rate_limit", self.rate_limit, RateLimit | None, "a RateLimit, such as RateLimit(per_minute=1000), or None"
+        )
         if self.retry_budget is not None:
-            _count("retry_budget", self.retry_budget, at_least=1)
-        _count("max_response_bytes", self.max_response_bytes, at_least=1)
+            check_count("retry_budget", self.retry_budget, at_least=1)
+        check_count("max_response_bytes", self.max_response_bytes, at_least=1)
 
 
-def parse_base_url(text: str) -> URL:
+def parse_base_url(text: str, name: str = "base_url") -> URL:
     """Return `text` as the API's origin, with an optional path before `/v1`.
 
     Args:
         text: an `https` URL, or plain `http` to a loopback address; user info, query and fragment are refused.
+        name: of the argument, for the error.
 
     Raises:
         ConfigurationError: the URL cannot be used; its text is not repeated, since it may hold a password.
     """
-    wanted = "base_url must be an https URL such as https://api.antonpayments.dev"
+    wanted = f"{name} must be an https URL such as https://api.antonpayments.dev"
+    check_type(name, text, str, "text, an https URL")
     if text != text.strip() or any(ord(char) < 0x21 for char in text):
         raise ConfigurationError(f"{wanted}, without white space.")
     url = read_url(text)

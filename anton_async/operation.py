@@ -6,7 +6,6 @@ line and the conformance tests read that table instead of knowing endpoints by n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -27,8 +26,23 @@ safe: anything (reads); keyed: only the same bytes under the same `Idempotency-K
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class PathParameter(msgspec.Struct, frozen=True):
+    """One id in a path.
+
+    Attributes:
+        name: in the path template.
+        pattern: what its text must match from end to end.
+        words: the same as people say it, to go on from "must be".
+        argument: of the generated method.
+    """
+
+    name: str
+    pattern: str
+    words: str
+    argument: str
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """The file that a multipart request carries.
 
     Attributes:
@@ -42,8 +56,7 @@ class Upload:
     media_types: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A condition over several fields of a body, which no JSON Schema of the document states.
 
     Attributes:
@@ -58,8 +71,7 @@ class Rule:
     when: tuple[tuple[str, tuple[str | bool, ...] | Literal["present", "absent"]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Operation(Generic[T_co]):
+class Operation(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True, eq=False):
     """One endpoint of the API, compiled from the OpenAPI document and its overlay.
 
     Attributes:
@@ -67,11 +79,12 @@ class Operation(Generic[T_co]):
         name: resource and method, such as `payouts.create`.
         path: path template, such as `/v1/payouts/{id}/cancel`.
         response: type of the object, or of one item when `shape` is `list` or `page`.
-        path_parameters: name and full-match pattern of each path parameter, in template order.
+        path_parameters: in template order.
         query: request struct of the query parameters.
         body: request struct of the JSON body, or of the text fields of a form.
         upload: the file of a multipart request; None where the body is JSON.
         rules: conditions over several fields of the body.
+        renamed: query parameters and body fields that the generated method calls differently, each with that name.
         accept: media types of the answer.
         sensitive: dotted paths of fields that must never be logged.
         errors: documented status and its codes.
@@ -87,12 +100,13 @@ class Operation(Generic[T_co]):
     retry: RetryClass
     idempotency_key: bool = False
     authenticated: bool = True
-    path_parameters: tuple[tuple[str, str], ...] = ()
+    path_parameters: tuple[PathParameter, ...] = ()
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     body_required: bool = False
     upload: Upload | None = None
     rules: tuple[Rule, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     accept: str = "application/json"
     sensitive: tuple[str, ...] = ()
     errors: tuple[tuple[int, tuple[str, ...]], ...] = ()

@@ -24,10 +24,13 @@ async def read_file(upload: Upload, file: FileInput, file_name: str | None) -> t
     Raises:
         RequestValidationError: the file cannot be read, is empty or too large, or its name does not fit.
     """
+    if isinstance(file, io.TextIOBase) or not (isinstance(file, str | os.PathLike | bytes) or hasattr(file, "read")):
+        kind = type(file).__name__
+        raise RequestValidationError(f"must be a path, bytes or a file opened in binary mode, not {kind}", field="file")
     name = _name(upload, file, file_name)
     content = await asyncio.to_thread(_read, upload, file)
     if not content:
-        raise RequestValidationError("is empty", field=upload.field)
+        raise RequestValidationError("is empty", field="file")
     return name, dict(upload.media_types)[_extension(name)], content
 
 
@@ -38,7 +41,7 @@ def _name(upload: Upload, file: FileInput, given: str | None) -> str:
     name = given if given is not None else PurePath(known).name if isinstance(known, str) else None
     if name is None:
         raise RequestValidationError("is required when the file itself has no name", field="file_name")
-    where = upload.field if given is None else "file_name"
+    where = "file" if given is None else "file_name"
     if not name.isprintable() or _UNFIT & set(name) or len(name.encode(errors="replace")) > 255:
         raise RequestValidationError(
             'is no plain file name: give one without " \\ / and % as file_name, of at most 255 bytes', field=where
@@ -63,7 +66,7 @@ def _read(upload: Upload, file: FileInput) -> bytes:
     else:
         content = _read_stream(file, upload)
     if len(content) > limit:
-        raise RequestValidationError(f"must have at most {limit} bytes ({limit >> 20} MiB)", field=upload.field)
+        raise RequestValidationError(f"must have at most {limit} bytes ({limit >> 20} MiB)", field="file")
     return content
 
 
@@ -73,15 +76,10 @@ def _read_path(path: Path, upload: Upload) -> bytes:
             return stream.read(upload.max_bytes + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-    raise RequestValidationError(f"cannot be read: {reason}", field=upload.field)
+    raise RequestValidationError(f"cannot be read: {reason}", field="file")
 
 
 def _read_stream(stream: object, upload: Upload) -> bytes:
-    if not hasattr(stream, "read") or isinstance(stream, io.TextIOBase):
-        kind = type(stream).__name__
-        raise RequestValidationError(
-            f"must be a path, bytes or a file opened in binary mode, not {kind}", field=upload.field
-        )
     pieces: list[bytes] = []
     left = upload.max_bytes + 1
     try:
@@ -95,7 +93,7 @@ def _read_stream(stream: object, upload: Upload) -> bytes:
         reason = "it gives no bytes"
     else:
         return b"".join(pieces)
-    raise RequestValidationError(f"cannot be read: {reason}", field=upload.field)
+    raise RequestValidationError(f"cannot be read: {reason}", field="file")
 
 
 def _piece(stream: object, size: int) -> bytes:

@@ -7,8 +7,9 @@ Each module is one step, and each hands a plain value to the next; `pipeline` ca
     calls       one `Call` an operation: parameters, body, `files`, shape of the answer; inline bodies get names
     events      the webhooks of the document, and the struct of each
     normalise   the `schemas` that these reach, as plain structs and closed enums, apart for answers and requests
-    operations  anton_async/resources/operations.py, the table, with `rules`, `waits` and `sensitive` fields
+    operations  one `Endpoint` an operation, with `rules`, `waits` and `sensitive` fields
     resources   one module a resource: the methods a user calls, from `arguments` and `docstrings`
+    table       anton_async/resources/operations.py, the endpoints as data
     models      anton_async/models, written by datamodel-code-generator in two passes
     apipage     docs/api.md, every method on one page
     verify      every struct can be decoded
@@ -20,6 +21,8 @@ left out:
     upgrade     OpenAPI 3.0 as 3.1
     simplify    schemas that the compiler would refuse, as the simplest thing that is true
     foreign     both of these, names that Python takes, and a place for each operation after its tag and `operationId`
+
+`examples` says what the tests in tests/conformance still need of a new document.
 
 `python -m codegen diff OLD NEW` says what changed for a user: `edition` reads each document, `values` compares types
 and bounds, `changes` everything else.

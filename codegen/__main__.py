@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 from codegen import diff
 from codegen.apipage import API
 from codegen.changes import compare_documents
+from codegen.document import Document
 from codegen.errors import CodegenError
+from codegen.examples import missing_examples
 from codegen.pipeline import PACKAGE, compile_document, compile_foreign
 
 _OPENAPI = PACKAGE.parent / "openapi"
@@ -49,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"codegen: {line}", file=sys.stderr)
     if not left_out:
         print(_next_steps(added, removed), end="")
+    if options.spec is None or options.overlay is not None:
+        for line in missing_examples(Document(json.loads(files[diff.DOCUMENT]), "", "")):
+            print(f"codegen: {line} of the document, or the tests in tests/conformance cannot run.", file=sys.stderr)
     return 0
 
 
@@ -79,6 +85,7 @@ def _next_steps(added: Sequence[str], removed: Sequence[str]) -> str:
             f"New operations: {', '.join(added)}. By hand:",
             "  the local Anton's side: a handler in a module of anton_async/sandbox, entered in sandbox/service.py",
             "  its answers, checked against the document: tests/sandbox/test_conformance.py",
+            "  a call of it as users write it: tests/typing/correct_uses.py",
         ]
     if removed:
         steps += [

@@ -175,7 +175,7 @@ class _Method:
             yield True, f"the ids it takes are {said} now"
             return
         pairs = zip(old, self._old.path_parameters, self._new.path_parameters, strict=True)
-        for name, (_, before), (_, after) in pairs:
+        for name, (_, before, _), (_, after, _) in pairs:
             if before != after:
                 yield True, f"the id `{name}` must match `{after}` now, not `{before}`"
 
@@ -343,7 +343,11 @@ def enum_values(old: Enum, new: Enum, *, sent: bool, read: bool) -> Iterator[tup
         yield sent, f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} no value of it any more"
     if added := [f"`{value}`" for value in new.values if value not in old.values]:
         where = "; answers may have it" if read else ""
-        yield False, f"{', '.join(added)} {'is a new value' if len(added) == 1 else 'are new values'} of it{where}"
+        # Only a person can know whether anything leaves a new state.
+        unsaid = new.terminal and not {*new.terminal} - {*old.values}
+        ends = "; if nothing comes after it, add it to x-anton-terminal" if unsaid else ""
+        what = "is a new value" if len(added) == 1 else "are new values"
+        yield False, f"{', '.join(added)} {what} of it{where}{ends}"
 
 
 def _used(side: Side) -> set[str]:

@@ -123,5 +123,6 @@ def _edition(document: Document, unfit: list[str]) -> Edition:
         unclear.append(str(error))
     found = {endpoint.call.id: endpoint for endpoint in endpoints if endpoint.call.id in arguments}
     deprecated = frozenset(name for name, endpoint in found.items() if endpoint.call.node.get("deprecated") is True)
+    unclear += faults.doubts
     events = tuple(event for event in events if event.schema in schemas.answers.names)
     return Edition(document, found, arguments, schemas, events, deprecated, faults.kept, unfit, unclear)

@@ -12,14 +12,16 @@ class CodegenError(Exception):
     Args:
         message: sentences.
         steps: the way from the top of the file to the part, where it is known.
+        update: what an action of the overlay would have to say of the part, for it to be taken.
 
     Attributes:
         nodes: objects of the document that it is about, innermost first; `location` finds them in the file.
     """
 
-    def __init__(self, message: str, *, steps: Sequence[str] | None = None) -> None:
+    def __init__(self, message: str, *, steps: Sequence[str] | None = None, update: str = "") -> None:
         super().__init__(message)
         self.steps = steps
+        self.update = update
         self.nodes: list[object] = []
 
 
@@ -40,11 +42,13 @@ class Faults:
 
     Attributes:
         kept: what is wrong, by the name of the operation.
+        doubts: what is compiled, but perhaps not as it was meant; a key each.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
         self.lenient = lenient
         self.kept: dict[str, str] = {}
+        self.doubts: dict[str, None] = {}
 
     @contextmanager
     def of(self, name: str, node: object) -> Generator[None]:

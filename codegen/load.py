@@ -128,7 +128,7 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str) -> Node:
     try:
         # JSON is read as JSON because YAML would refuse its tabs.
-        root: object = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506
+        root: object = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - a safe one
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise CodegenError(f"{path} is not well-formed, and cannot be read: {' '.join(str(error).split())}") from error
     except CodegenError as error:

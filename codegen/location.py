@@ -26,12 +26,29 @@ def located(root: Node, path: Path) -> Generator[None]:
         steps = error.steps if error.steps is not None else _first_found(root, error.nodes)
         if not steps:
             raise
-        raise CodegenError(f"{error}\n  at {_shown(path)}{_line(path, steps)}, {pointer(steps)}") from error
+        where = f"  at {_shown(path)}{_line(path, steps)}, {pointer(steps)}"
+        innermost = _first_found(root, error.nodes[:1])
+        if error.update and innermost is not None:
+            where += f"\n  in the overlay:\n  - target: {json_path(root, innermost)}\n    update: {error.update}"
+        raise CodegenError(f"{error}\n{where}") from error
 
 
 def pointer(steps: Sequence[str]) -> str:
     """Return the way from the top of a document as a JSON pointer in a fragment (RFC 6901)."""
     return "#" + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def json_path(root: Node, steps: Sequence[str]) -> str:
+    """Return the way from the top of a document as the target of an overlay's action (RFC 9535)."""
+    path, node = "$", cast("object", root)
+    for step in steps:
+        if isinstance(node, list):
+            path, node = f"{path}[{step}]", cast("list[object]", node)[int(step)]
+        else:
+            quoted = step.replace("\\", "\\\\").replace("'", "\\'")
+            path += f".{step}" if step.isidentifier() and step.isascii() else f"['{quoted}']"
+            node = cast("Node", node)[step]
+    return path
 
 
 def line_of(text: str, steps: Sequence[str]) -> int | None:

@@ -100,6 +100,7 @@ def _pass(schemas: Schemas, header: str, *, request: bool) -> str:
                 snake_case_field=True,
                 use_annotated=request,
                 use_object_type=True,
+                field_extra_keys={"description"} if request else set(),
                 disable_timestamp=True,
                 formatters=[],
                 settings_path=Path(__file__).parent,

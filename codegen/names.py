@@ -33,6 +33,7 @@ MODULE_NAMES = frozenset(
         "MoneyInput",
         "Operation",
         "Pager",
+        "PathParameter",
         "RequestOptions",
         "Resource",
         "Sequence",

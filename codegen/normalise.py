@@ -25,6 +25,9 @@ _ONE_OBJECT = (
     "Remove the choice in the overlay with `remove: true`, and describe one object in its place that has the fields of "
     "all, and requires those that all require."
 )
+_MONEY = frozenset({"amount", "balance", "charge", "cost", "deposit", "fee", "money", "price", "tax", "total"})
+"""Words in the names of fields that hold money."""
+
 _NAME_IT = "Name it in the overlay: x-anton-type: SomeName."
 
 
@@ -35,14 +38,14 @@ def normalise(document: Document, calls: Sequence[Call], events: Sequence[str], 
         CodegenError: a schema has a form that cannot be rendered, or two things would get the same name.
     """
     enums: dict[str, Enum] = {}
-    answers = _Walk(document, enums, request=False, taken={}, lenient=faults.lenient)
+    answers = _Walk(document, enums, request=False, taken={}, faults=faults)
     for call in calls:
         with faults.of(call.id, call.node):
             answers.reach(call.answer)
     for event in events:
         with faults.of(event, document.schemas.get(event)):
             answers.reach(event)
-    requests = _Walk(document, enums, request=True, taken=answers.side.structs, lenient=faults.lenient)
+    requests = _Walk(document, enums, request=True, taken=answers.side.structs, faults=faults)
     for call in calls:
         with faults.of(call.id, call.node):
             requests.reach(call.query)
@@ -73,6 +76,12 @@ class _Place:
     def name(self, base: str) -> str:
         return base + "".join(names.pascal(step) for step in self.way)
 
+    def is_money(self) -> bool:
+        """Tell whether a number here would be money, as far as its name says."""
+        words = names.snake(self.way[-1]).split("_")
+        words += names.snake(self.struct).split("_") if words == ["value"] else []
+        return any(names.singular(word) in _MONEY for word in words)
+
     def __str__(self) -> str:
         return ".".join((self.struct, *self.way))
 
@@ -87,15 +96,16 @@ class _Walk:
         *,
         request: bool,
         taken: Mapping[str, Struct],
-        lenient: bool,
+        faults: Faults,
     ) -> None:
         self.side = Side()
         self._document = document
         self._enums = enums
         self._request = request
         self._taken = taken
-        self._lenient = lenient
-        self._classes = document.classes() if lenient else set[str]()
+        self._faults = faults
+        self._lenient = faults.lenient
+        self._classes = document.classes() if faults.lenient else set[str]()
 
     def reach(self, root: str | None) -> None:
         if root is not None:
@@ -114,7 +124,7 @@ class _Walk:
             try:
                 with about(schema):
                     self.side.structs[final] = self._build(final, schema, subject)
-            except Exception:
+            except Exception:  # it goes on, once the name is free again
                 del self.side.names[name]
                 raise
         return self.side.names[name]
@@ -221,9 +231,22 @@ class _Walk:
         if kind == "object" or "additionalProperties" in schema:
             values = self._inside(schema.get("additionalProperties"), place)
             return {"type": "object", "additionalProperties": values or True}
-        if kind == "string":
+        if kind == "string" or (kind == "number" and schema.get("format") == "decimal"):
             return self._string(schema, name, place)
+        if kind == "number" and "format" not in schema and place.is_money():
+            self._refuse_float(place)
         return self._scalar(schema, kind, name) if kind in _CONSTRAINTS else {}
+
+    def _refuse_float(self, place: _Place) -> None:
+        what = f"{place}: an amount with `type: number` becomes a float, which cannot hold every amount"
+        if self._lenient:
+            self._faults.doubts[what] = None
+            return
+        raise CodegenError(
+            f"{what}. Give it `format: decimal`: answers are then read from numbers and texts, and requests send text. "
+            "If it is no money, give it `format: double` instead.",
+            update="{type: string, format: decimal}",
+        )
 
     def _inside(self, node: object, place: _Place) -> Node | None:
         """Return the normal form of what a list or a map holds; None when anything may be in it."""
@@ -250,6 +273,7 @@ class _Walk:
             scalar |= {key: schema[key] for key in _CONSTRAINTS[kind] if key in schema}
             if kind == "string" and "pattern" in schema:
                 scalar["pattern"] = patterns.search(schema["pattern"])
+                scalar["description"] = patterns.in_words(schema)
         if name is None or len(scalar) == 1:
             return scalar
         self.side.scalars[names.type_name(name, "Schema")] = scalar

@@ -1,7 +1,7 @@
-"""The fifth step: the operation table, `anton_async/resources/operations.py`.
+"""The fifth step: the endpoints, which become the rows of the operation table.
 
 Joins what the document says about a call with what the overlay decides: its place on the client, whether it may be sent
-again, what must never be logged. `resources` renders methods from the same `Endpoint`s.
+again, what must never be logged. `resources` renders methods and `table` the table from the same `Endpoint`s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from codegen.calls import Call
 from codegen.document import Document, Node, child
 from codegen.errors import CodegenError, Faults
 from codegen.places import place
-from codegen.render import template
 from codegen.rules import Rule, read_rules
 from codegen.schemas import Enum, Schemas
 from codegen.sensitive import check_sensitive, sensitive_paths
@@ -43,7 +42,7 @@ class Endpoint:
         resource: dotted name on the client; None for what the SDK calls itself.
         name: resource and method, such as `payouts.create`.
         answer: Python type of the object or the item; None when there is no body.
-        path_parameters: wire name and full-match pattern.
+        path_parameters: wire name, full-match pattern and what that is in words.
         docs: the page that describes it, empty when the document names none.
     """
 
@@ -57,7 +56,7 @@ class Endpoint:
     body: str | None
     retry: str
     authenticated: bool
-    path_parameters: tuple[tuple[str, str], ...]
+    path_parameters: tuple[tuple[str, str, str], ...]
     sensitive: tuple[str, ...]
     failures: tuple[Failure, ...]
     earlier_path: str | None
@@ -101,18 +100,6 @@ def add_error_codes(endpoints: tuple[Endpoint, ...], schemas: Schemas) -> None:
     schemas.enums["ErrorCode"] = Enum("ErrorCode", tuple(sorted(codes)), text)
 
 
-def render_operations(endpoints: Sequence[Endpoint], schemas: Schemas, header: str) -> str:
-    """Return the source of `operations.py`."""
-    answers = {schemas.answers.names[endpoint.call.answer] for endpoint in endpoints if endpoint.call.answer}
-    requests = {name for endpoint in endpoints for name in (endpoint.query, endpoint.body) if name}
-    return template("operations.py.jinja2").render(
-        header=header,
-        endpoints=endpoints,
-        responses=sorted(answers),
-        requests=sorted(requests),
-    )
-
-
 def _endpoint(document: Document, call: Call, schemas: Schemas) -> Endpoint:
     node = call.node
     found = place(node, call.id)
@@ -130,7 +117,7 @@ def _endpoint(document: Document, call: Call, schemas: Schemas) -> Endpoint:
         body=schemas.requests.names[call.body] if call.body else None,
         retry=_retry(call),
         authenticated=bool(security),
-        path_parameters=tuple((item["name"], _pattern(document, call, item)) for item in call.path_parameters),
+        path_parameters=tuple((item["name"], *_pattern(document, call, item)) for item in call.path_parameters),
         sensitive=sensitive_paths(call, schemas),
         failures=_failures(document, node),
         earlier_path=node.get("x-anton-earlier-path"),
@@ -150,16 +137,20 @@ def _retry(call: Call) -> str:
     return str(retry)
 
 
-def _pattern(document: Document, call: Call, parameter: Node) -> str:
+def _pattern(document: Document, call: Call, parameter: Node) -> tuple[str, str]:
+    """Return the pattern of a path parameter, and the same in words."""
     where = f"{call.id}, `{parameter['name']}`"
     schema = document.folded(parameter["schema"])
     if "enum" in schema:
-        return "|".join(str(value) for value in schema["enum"])
+        values = [str(value) for value in schema["enum"]]
+        return "|".join(values), f"one of {', '.join(values)}"
     if schema.get("type") != "string":
         raise CodegenError(
             f"{where}: a path parameter must be a string. Give its schema `type: string` in the overlay."
         )
-    return patterns.full_match(schema["pattern"], where) if "pattern" in schema else _ANY_ID
+    if "pattern" not in schema:
+        return _ANY_ID, "text of letters, digits, _ and -"
+    return patterns.full_match(schema["pattern"], where), patterns.in_words(schema)
 
 
 def _failures(document: Document, node: Node) -> tuple[Failure, ...]:

@@ -8,16 +8,49 @@ from __future__ import annotations
 
 import re
 
+from codegen.document import Node
 from codegen.errors import CodegenError
 
 _PIECE = re.compile(r"\\.|.", re.DOTALL)
 _CLASSES = {"\\d": "0-9", "\\w": "A-Za-z0-9_"}
 _DECIMAL = re.compile(r"\^-\?(?:\\d|\[0-9\])(?:\{1,[0-9]+\}|\+)\(\\\.(?:\\d|\[0-9\])\+\)\?\$")
 
+_DIGIT = r"(?:\\d|\[0-9\])"
+_IN_WORDS = (
+    (re.compile(r"\^([A-Za-z]+_)\[(?=\S*a-z)(?=\S*A-Z)(?=\S*0-9)[\w-]+\]\+\$"), r"an id that starts with \1"),
+    (re.compile(r"\^\[A-Z\]\{(\d+)\}\$"), r"\1 capital letters"),
+    (re.compile(r"\^\[A-Z\]\{(\d+),(\d+)\}\$"), r"\1 to \2 capital letters"),
+    (re.compile(rf"\^{_DIGIT}\{{(\d+)\}}\$"), r"\1 digits"),
+    (re.compile(rf"\^{_DIGIT}\{{(\d+),(\d+)\}}\$"), r"\1 to \2 digits"),
+    (re.compile(rf"\^{_DIGIT}\{{4\}}-{_DIGIT}\{{2\}}-{_DIGIT}\{{2\}}\$"), "a date written YYYY-MM-DD"),
+    (
+        re.compile(rf"\^(?:-\?)?{_DIGIT}(?:\+|\{{\d+,\d+\}})\(\\\.{_DIGIT}\{{1,(\d+)\}}\)\?\$"),
+        r"a decimal with at most \1 places",
+    ),
+)
+"""Shapes of patterns that everybody uses, each with what a value of it is."""
+
+_LONGEST_EXAMPLE = 20
+
 
 def is_decimal(pattern: str) -> bool:
     r"""Tell whether `pattern` describes a decimal number in text, such as `^-?\d{1,12}(\.\d+)?$`."""
     return _DECIMAL.fullmatch(pattern) is not None
+
+
+def in_words(facts: Node) -> str:
+    """Return what a value must be that the pattern of a schema describes, to go on from "must be".
+
+    Args:
+        facts: the schema, with its `pattern`.
+    """
+    pattern: str = facts["pattern"]
+    known = (found.expand(words) for shape, words in _IN_WORDS if (found := shape.fullmatch(pattern)))
+    bare = pattern if "|" in pattern else pattern.removeprefix("^").removesuffix("$")
+    words = facts.get("x-anton-words") or next(known, f"text that matches {bare}")
+    example = facts.get("example", next(iter(facts.get("examples", [])), None))
+    short = isinstance(example, str) and example.isprintable() and len(example) <= _LONGEST_EXAMPLE
+    return f"{words}, such as {example!r}" if short else str(words)
 
 
 def search(pattern: str) -> str:

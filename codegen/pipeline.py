@@ -18,9 +18,10 @@ from codegen.load import load, load_foreign
 from codegen.location import located
 from codegen.models import render_models
 from codegen.normalise import normalise
-from codegen.operations import add_error_codes, read_endpoints, render_operations
+from codegen.operations import add_error_codes, read_endpoints
 from codegen.places import check_places
 from codegen.resources import read_resources, render_resources
+from codegen.table import render_table
 from codegen.verify import find_failure
 
 PACKAGE = Path(__file__).resolve().parent.parent / "anton_async"
@@ -57,7 +58,7 @@ def compile_foreign(spec: Path) -> tuple[dict[str, str], list[str]]:
     faults = Faults(lenient=True)
     files = _compile(document, faults)
     left_out = [f"{name} is left out: {why.removeprefix(f'{name}: ')}" for name, why in faults.kept.items()]
-    return files, [*left_out, *losses]
+    return files, [*left_out, *losses, *faults.doubts]
 
 
 def _compile(document: Document, faults: Faults) -> dict[str, str]:
@@ -76,7 +77,7 @@ def _compile(document: Document, faults: Faults) -> dict[str, str]:
     if faults.kept and not table:
         name, why = next(iter(faults.kept.items()))
         raise CodegenError(f"None of its {len(faults.kept)} operations can be compiled; {name}, for one: {why}")
-    resources["operations.py"] = render_operations(table, schemas, header)
+    resources["operations.py"] = render_table(table, tree, schemas, header)
     files = {
         **{f"models/{name}": source for name, source in render_models(schemas, header).items()},
         **{f"resources/{name}": source for name, source in resources.items()},

@@ -23,7 +23,18 @@ from codegen.errors import CodegenError, about
 from codegen.waits import waits
 
 CLIENT_NAMES = frozenset(
-    {"client_id", "close", "from_env", "open", "request", "settings", "transport", "warm_up", "with_response"}
+    {
+        "client_id",
+        "close",
+        "from_env",
+        "observe",
+        "open",
+        "request",
+        "settings",
+        "transport",
+        "warm_up",
+        "with_response",
+    }
 )
 """What `AntonClient` has beside its resources, and what every resource has."""
 

@@ -51,7 +51,8 @@ def check_sensitive(document: Document, calls: Sequence[Call], schemas: Schemas)
     with about(call.node), about(_node(document, first)):
         raise CodegenError(
             f"{', '.join(found)}: a field of this name is sensitive elsewhere. Say in the overlay whether this one is: "
-            f"`{SENSITIVE}: true` keeps it out of logs and errors, `{SENSITIVE}: false` does not."
+            f"`{SENSITIVE}: true` keeps it out of logs and errors, `{SENSITIVE}: false` does not.",
+            update=f"{{{SENSITIVE}: true}}",
         )
 
 

@@ -24,6 +24,7 @@ KNOWN: Mapping[str, tuple[type | UnionType, str]] = MappingProxyType(
         "x-anton-name": (str, "some_name"),
         "x-anton-type": (str, "SomeName"),
         "x-anton-sensitive": (bool, "true or false"),
+        "x-anton-words": (str, "two letters and six digits"),
         "x-anton-rules": (list, "[{exactly_one: [sell_amount, buy_amount]}]"),
         "x-anton-max-bytes": (int, "33554432"),
         "x-anton-media-types": (dict, "{csv: text/csv}"),

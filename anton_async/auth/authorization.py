@@ -5,12 +5,16 @@ The transport picks an `Authorization` for a call; its wire asks it for headers 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from yarl import URL
 
-from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
 from anton_async.auth.nonces import NonceTurns
-from anton_async.auth.proof import Prover
 from anton_async.auth.tokens import AccessToken
+
+if TYPE_CHECKING:  # they bring the cryptography, which an import of the client does not need
+    from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
+    from anton_async.auth.proof import Prover
 
 
 class Authorization:

@@ -7,10 +7,12 @@ Source: RFC 9110 section 11.6.1; RFC 9449 sections 7.1 and 9
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+_MOST = 8  # headers; reading hundreds of odd ones would hold up the loop
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - the grammar's name, not a secret
 _ITEM = re.compile(
     rf"""\s*(?:
@@ -30,8 +32,8 @@ class Challenge:
 
 
 def parse_challenges(values: Iterable[str]) -> list[Challenge]:
-    """Return the challenges of all `WWW-Authenticate` headers; a header that breaks the grammar counts as none."""
-    return [challenge for value in values for challenge in _parse(value)]
+    """Return the challenges of the first `WWW-Authenticate` headers; one that breaks the grammar counts as none."""
+    return [challenge for value in itertools.islice(values, _MOST) for challenge in _parse(value)]
 
 
 def dpop_parameter(values: Iterable[str], name: str) -> str | None:

@@ -18,12 +18,13 @@ from urllib.parse import quote_plus
 
 from yarl import URL
 
+from anton_async.arguments import check_type
 from anton_async.auth.keys import DPoPKey
 from anton_async.auth.signer import RemoteKey, Signer
 from anton_async.config import parse_base_url
 from anton_async.errors import ConfigurationError
 
-_JWT = re.compile(r"ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_JWT = re.compile(r"(?<![A-Za-z0-9_-])ey[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _PREFIX = re.compile(r"ant_ocs?_(live|test)_")
 
 
@@ -41,7 +42,7 @@ class OAuthCredentials:
             environments, the key cannot be used, or `token_url` is not https (http only to loopback).
     """
 
-    __slots__ = ("_client_secret", "client_id", "key", "token_url")
+    __slots__ = ("_basic", "_client_secret", "_secret_form", "client_id", "key", "token_url")
 
     def __init__(
         self, *, client_id: str, client_secret: str, key: DPoPKey | Signer, token_url: str | None = None
@@ -52,17 +53,19 @@ class OAuthCredentials:
             raise ConfigurationError(
                 "client_id and client_secret belong to different environments: take both from the same portal."
             )
+        self._secret_form = quote_plus(self._client_secret)
+        pair = f"{quote_plus(self.client_id)}:{self._secret_form}"
+        self._basic = base64.b64encode(pair.encode("ascii")).decode("ascii")
         self.key: DPoPKey | RemoteKey = _signing_key(key)
-        self.token_url: URL | None = None if token_url is None else parse_base_url(token_url)
+        self.token_url: URL | None = None if token_url is None else parse_base_url(token_url, "token_url")
 
     def basic(self) -> str:
         """Return the `Authorization` value of the token call, both parts form-encoded first (RFC 6749, 2.3.1)."""
-        pair = f"{quote_plus(self.client_id)}:{quote_plus(self._client_secret)}"
-        return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+        return f"Basic {self._basic}"
 
     def redact(self, text: str) -> str:
         """Return foreign `text` without what the token call carries: the secret in each of its forms, and tokens."""
-        for secret in (self.basic().removeprefix("Basic "), quote_plus(self._client_secret), self._client_secret):
+        for secret in (self._basic, self._secret_form, self._client_secret):
             text = text.replace(secret, "***")
         return _JWT.sub("***", text)
 
@@ -144,7 +147,9 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str | None:
-    value = environ.get(name, "").removesuffix("\n").removesuffix("\r")
+    value = environ.get(name, "")
+    check_type(f"The environment variable {name}", value, str, "text")
+    value = value.removesuffix("\n").removesuffix("\r")
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         raise ConfigurationError(f"The environment variable {name} is in quotes: leave them out.")
     return value or None
@@ -169,6 +174,6 @@ def _environment(text: str) -> str | None:
 def _secret_text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigurationError(f"{name} must be a string that is not empty.")
-    if value != value.strip() or any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
+    if value != value.strip() or any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in value):
         raise ConfigurationError(f"{name} must not hold control characters or begin or end with white space.")
     return value

@@ -12,16 +12,18 @@ import base64
 import binascii
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast
 
+import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey
 
-from anton_async.errors import ConfigurationError
+from anton_async.arguments import check_type
+from anton_async.errors import ConfigurationError, printable
 
 Algorithm = Literal["ES256", "EdDSA"]
 
@@ -42,7 +44,7 @@ class DPoPKey:
         thumbprint: RFC 7638 SHA-256 thumbprint of the public half, base64url; the `jkt` registered with Anton.
     """
 
-    __slots__ = ("_key", "algorithm", "public_jwk", "thumbprint")
+    __slots__ = ("_key", "_signature", "algorithm", "public_jwk", "thumbprint")
 
     algorithm: Algorithm
     public_jwk: Mapping[str, str]
@@ -58,6 +60,7 @@ class DPoPKey:
         self.algorithm = "ES256" if members["kty"] == "EC" else "EdDSA"
         self.public_jwk = {name: members[name] for name in ("kty", "crv", "x", "y") if name in members}
         self.thumbprint = key.thumbprint()
+        self._signature = _signing_algorithm(self.algorithm)
         self._prove_halves_match()
 
     @classmethod
@@ -84,17 +87,18 @@ class DPoPKey:
         Raises:
             ConfigurationError: the file cannot be read or holds no usable key; its content is not repeated.
         """
+        check_type("path", path, str | os.PathLike, "a path")
         file = Path(path)
         try:
             with file.open("rb") as opened:
                 mode = os.fstat(opened.fileno()).st_mode
                 data = opened.read(_MAX_FILE_BYTES + 1)
-        except OSError as error:
-            mode, data, reason = 0, b"", error.strerror or type(error).__name__
+        except (OSError, ValueError) as error:
+            mode, data, reason = 0, b"", getattr(error, "strerror", None) or "it is no path"
         else:
             reason = "it is empty" if not data.strip() else "it is larger than 64 KiB"
         if not data.strip() or len(data) > _MAX_FILE_BYTES:
-            raise ConfigurationError(f"The DPoP key file {file} cannot be used: {reason}.")
+            raise ConfigurationError(f"The DPoP key file {printable(str(file))} cannot be used: {reason}.")
         if os.name == "posix" and mode & 0o077:
             warnings.warn(f"The DPoP key file {file} can be read by others: run chmod 600 on it.", stacklevel=2)
         return cls._from_pem_bytes(data, password)
@@ -110,6 +114,7 @@ class DPoPKey:
         Raises:
             ConfigurationError: the text holds no usable key; it is not repeated.
         """
+        check_type("text", text, str, "the text of a PEM private key")
         return cls._from_pem_bytes(text.encode("utf-8", "replace"), password)
 
     @classmethod
@@ -119,6 +124,7 @@ class DPoPKey:
         Raises:
             ConfigurationError: the JWK is not a usable private key; it is not repeated.
         """
+        check_type("jwk", jwk, Mapping, "a mapping, a private JWK")
         kty = jwk.get("kty")
         if kty not in {"EC", "OKP"} or "d" not in jwk:
             raise ConfigurationError(f"This JWK is not a private EC or OKP key. {_WANTED}.")
@@ -140,6 +146,7 @@ class DPoPKey:
 
     @classmethod
     def _from_pem_bytes(cls, data: bytes, password: str | None) -> DPoPKey:
+        check_type("password", password, str | None, "text, or None")
         if b"-----BEGIN" not in data or b"PRIVATE KEY" not in data or b"OPENSSH" in data:
             raise ConfigurationError(f"This is not a PEM private key. {_WANTED}.")
         for kind in (ECKey, OKPKey):
@@ -149,20 +156,17 @@ class DPoPKey:
                 continue
         raise ConfigurationError(f"This PEM cannot be read (is it encrypted, and the password right?). {_WANTED}.")
 
-    def sign(self, header: dict[str, object], payload: bytes) -> str:
-        """Return the JWS compact serialisation of `payload` under `header`."""
-        if self.algorithm == "ES256":
-            return jws.serialize_compact(header, payload, self._key, algorithms=["ES256"])
-        with warnings.catch_warnings():  # joserfc warns of the name EdDSA, which is the one Anton takes
-            warnings.simplefilter("ignore", SecurityWarning)
-            return jws.serialize_compact(header, payload, self._key, algorithms=["EdDSA"])
+    def sign(self, header: str, payload: bytes) -> str:
+        """Return the JWS compact serialisation of `payload` under `header`, which is encoded already."""
+        data = f"{header}.{base64url(payload)}"
+        return f"{data}.{base64url(self._signature(data.encode('ascii'), self._key))}"
 
     def private_pem(self) -> str:
         """Return the private half as unencrypted PKCS#8 PEM, to be stored with mode 0600."""
         return self._key.as_pem(private=True).decode()
 
     def _prove_halves_match(self) -> None:
-        signed = self.sign({"alg": self.algorithm}, b"self-test")
+        signed = self.sign(encode_header({"alg": self.algorithm}), b"self-test")
         if not verifies(signed, import_public(self.public_jwk)):
             raise ConfigurationError(f"The private and public halves of this DPoP key do not match. {_WANTED}.")
 
@@ -171,6 +175,12 @@ class DPoPKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A DPoPKey does not pickle or copy: load it again where it is needed.")
+
+
+def _signing_algorithm(name: Algorithm) -> Callable[[bytes, ECKey | OKPKey], bytes]:
+    with warnings.catch_warnings():  # joserfc warns of the name EdDSA, which is the one Anton takes
+        warnings.simplefilter("ignore", SecurityWarning)
+        return jws.JWSRegistry(algorithms=[name]).get_alg(name).sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +223,11 @@ def verifies(signed: str, public: PublicKey) -> bool:
     except (JoseError, ValueError):
         return False
     return True
+
+
+def encode_header(header: Mapping[str, object]) -> str:
+    """Return a JWS header as it stands before the first dot; it is the same for all proofs of a key."""
+    return base64url(msgspec.json.encode(header))
 
 
 def base64url(data: bytes) -> str:

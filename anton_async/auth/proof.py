@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 from yarl import URL
 
-from anton_async.auth.keys import DPoPKey, base64url
+from anton_async.auth.keys import DPoPKey, base64url, encode_header
 from anton_async.auth.nonces import Nonces
 from anton_async.auth.signer import RemoteKey
 from anton_async.clock import SYSTEM_CLOCK, Clock
@@ -44,7 +44,8 @@ class Prover:
         self._key = key
         self._clock = clock
         self.offset: float = 0.0
-        self._header: dict[str, object] = {"typ": "dpop+jwt", "alg": key.algorithm, "jwk": dict(key.public_jwk)}
+        self._hashed: tuple[str, str] = ("", "")
+        self._header = encode_header({"typ": "dpop+jwt", "alg": key.algorithm, "jwk": dict(key.public_jwk)})
 
     def prove(self, method: str, url: URL, access_token: str | None = None) -> str:
         """Return a proof for one request, signed at once with the key in memory.
@@ -98,11 +99,16 @@ class Prover:
             "iat": int(self._clock.time() + self.offset),
         }
         if access_token is not None:
-            claims["ath"] = ath(access_token)
+            claims["ath"] = self._ath(access_token)
         nonce = self.nonces.get(url)
         if nonce is not None:
             claims["nonce"] = nonce
         return msgspec.json.encode(claims)
+
+    def _ath(self, access_token: str) -> str:
+        if self._hashed[0] != access_token:
+            self._hashed = (access_token, ath(access_token))
+        return self._hashed[1]
 
 
 def htu(url: URL) -> str:

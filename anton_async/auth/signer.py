@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import NoReturn, Protocol, runtime_checkable
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from anton_async.auth.keys import Algorithm, base64url, import_public, verifies
@@ -85,13 +84,13 @@ class RemoteKey:
         self._signer = signer
         self._verified = False
 
-    async def sign(self, header: Mapping[str, object], payload: bytes) -> str:
-        """Return the JWS compact serialisation of `payload` under `header`.
+    async def sign(self, header: str, payload: bytes) -> str:
+        """Return the JWS compact serialisation of `payload` under `header`, which is encoded already.
 
         Raises:
             SignerError: no usable signature came within the signer's timeout.
         """
-        data = f"{base64url(msgspec.json.encode(header))}.{base64url(payload)}"
+        data = f"{header}.{base64url(payload)}"
         signature = self._plain(await self._ask(data.encode("ascii")))
         signed = f"{data}.{base64url(signature)}"
         if not self._verified:

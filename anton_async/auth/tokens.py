@@ -132,6 +132,11 @@ class TokenSource:
         self._resting_until = -math.inf
         self._closed = False
 
+    def fresh(self) -> AccessToken | None:
+        """Return the token when it needs no renewal yet."""
+        token = self._token
+        return token if token is not None and self._clock.monotonic() < token.refresh_at else None
+
     async def get(self) -> AccessToken:
         """Return a token that is good now.
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, unquote
 
+import msgspec
 from msgspec import UNSET
+from msgspec.structs import fields
 from yarl import URL
 
 from anton_async.config import RequestOptions, Settings, check_retries, check_timeout
-from anton_async.errors import ConfigurationError, RequestValidationError
+from anton_async.errors import ConfigurationError, Problem, RequestValidationError, printable
 from anton_async.operation import Operation
 from anton_async.transport.decode import check_readable
 from anton_async.transport.form import Form
@@ -27,6 +29,7 @@ from anton_async.transport.validation import check_fields, encode_any, encode_js
 
 T = TypeVar("T")
 
+_OPTIONS = frozenset({"idempotency_key", "timeout", "max_retries", "headers"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@%]+)+")
 _DOTS = frozenset({".", ".."})
@@ -57,8 +60,7 @@ OUR_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[T]):
+class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True, eq=False):
     """One logical call: what every attempt of it sends, and how long and how often it may try.
 
     `budgeted` says whether its retries are paid from the client's retry budget.
@@ -66,8 +68,8 @@ class Call(Generic[T]):
 
     operation: Operation[T]
     url: URL
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes | None
     idempotency_key: str | None
     timeout: float
     max_retries: int
@@ -77,6 +79,9 @@ class Call(Generic[T]):
     def label(self) -> str:
         """Return method and path template, for messages: it holds no ids and no query."""
         return f"{self.operation.method} {self.operation.path}"
+
+    def __repr__(self) -> str:
+        return f"Call({self.label})"
 
 
 def prepare(
@@ -101,17 +106,48 @@ def prepare(
         form: an encoded multipart body, in place of `body`.
 
     Raises:
-        RequestValidationError: a value breaks a constraint of the document; the error names the field and not the
-            value.
+        RequestValidationError: values break constraints of the document; the error names the arguments and not the
+            values.
         ConfigurationError: `timeout` or `max_retries` is out of range.
     """
-    unknown = set(options) - {"idempotency_key", "timeout", "max_retries", "headers"}
-    if unknown:
-        raise RequestValidationError("this is not a parameter of the call.", field=min(unknown))
-    url = _url(operation, settings, path, query or {})
-    if form is not None:
-        return freeze(operation, settings, options, url=url, body=form.body, content_type=form.content_type)
-    return freeze(operation, settings, options, url=url, body=_encode_body(operation, body or {}))
+    query, body = query or {}, body or {}
+    try:
+        _check_options(operation, options)
+        url = with_query(join(settings.base_url, _path(operation, path)), _query(operation, query))
+        content = _encode_body(operation, body) if form is None else form.body
+        content_type = "application/json" if form is None else form.content_type
+        return freeze(operation, settings, options, url=url, body=content, content_type=content_type)
+    except RequestValidationError:
+        pass
+    inner = [
+        *_problems(lambda: with_query(settings.base_url, _query(operation, query))),
+        *_problems(lambda: None if form else _encode_body(operation, body)),
+    ]
+    raise RequestValidationError.of(
+        [
+            *_problems(lambda: _check_options(operation, options)),
+            *_problems(lambda: _path(operation, path)),
+            *((_as_argument(operation, field), text) for field, text in inner),
+            *_problems(lambda: _key(operation, options)),
+            *_problems(lambda: _extra_headers(options.get("headers"))),
+        ]
+    )
+
+
+def _problems(check: Callable[[], object]) -> list[Problem]:
+    """Return what one of the checks of a call finds wrong."""
+    try:
+        check()
+    except RequestValidationError as error:
+        found = [(field, text) for field, texts in error.field_errors.items() for text in texts]
+        return found or [("", error.message)]
+    return []
+
+
+def _as_argument(operation: Operation[T], field: str) -> str:
+    """Return the path of a field with the name that the generated method has for it."""
+    found = next(((wire, name) for wire, name in operation.renamed if re.match(rf"{wire}(?![^.\[])", field)), None)
+    return field if found is None else found[1] + field.removeprefix(found[0])
 
 
 def prepare_unknown(
@@ -184,13 +220,7 @@ def freeze(
     content_type: str = "application/json",
 ) -> Call[T]:
     """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
-    key, timeout, retries = options.get("idempotency_key"), options.get("timeout"), options.get("max_retries")
-    if operation.idempotency_key:
-        key = new_key() if key is None else check_key(key)
-    elif key is not None:
-        raise RequestValidationError(
-            "this call does not take one: it does not change anything.", field="idempotency_key"
-        )
+    key, timeout, retries = _key(operation, options), options.get("timeout"), options.get("max_retries")
     headers = {"Accept": operation.accept, **_extra_headers(options.get("headers"))}
     if body is not None:
         headers["Content-Type"] = content_type
@@ -210,18 +240,51 @@ def freeze(
     )
 
 
-def _url(operation: Operation[T], settings: Settings, path: Sequence[object], query: Mapping[str, object]) -> URL:
+def _key(operation: Operation[T], options: RequestOptions) -> str | None:
+    key = options.get("idempotency_key")
+    if operation.idempotency_key:
+        return new_key() if key is None else check_key(key)
+    if key is not None:
+        raise RequestValidationError(
+            "this call does not take one: it does not change anything.", field="idempotency_key"
+        )
+    return None
+
+
+def _check_options(operation: Operation[T], options: RequestOptions) -> None:
+    unknown = sorted(set(options) - _OPTIONS)
+    if unknown:
+        raise RequestValidationError.of([(printable(name, 100), _unknown(operation, name)) for name in unknown])
+
+
+def _unknown(operation: Operation[T], name: str) -> str:
+    """Return what is wrong with an argument that no method of ours has, and which one may have been meant."""
+    kinds = [kind for kind in (operation.query, operation.body) if kind is not None]
+    known = [*_OPTIONS, *(field.name for kind in kinds for field in fields(kind))]
+    meant = get_close_matches(name, known, n=1)
+    return f"is not a parameter of this call{f': did you mean {meant[0]}?' if meant else ''}"
+
+
+def _path(operation: Operation[T], path: Sequence[object]) -> str:
     values: dict[str, str] = {}
-    for (name, pattern), value in zip(operation.path_parameters, path, strict=True):
-        if not isinstance(value, str) or re.fullmatch(pattern, value, re.ASCII) is None:
-            raise RequestValidationError(f"must be text that matches {pattern}", field=name)
-        values[name] = quote(value, safe="")
-    url = join(settings.base_url, operation.path.format_map(values))
-    if operation.query is None:
-        if any(value is not None and value is not UNSET for value in query.values()):
-            raise RequestValidationError("this call takes no query parameters", field=next(iter(query)))
-        return url
-    return with_query(url, to_texts(check_fields(operation.query, query)))
+    problems: list[Problem] = []
+    for one, value in zip(operation.path_parameters, path, strict=True):
+        if not isinstance(value, str) or re.fullmatch(one.pattern, value, re.ASCII) is None:
+            problems.append((one.argument, f"must be {one.words}"))
+        else:
+            values[one.name] = quote(value, safe="")
+    if problems:
+        raise RequestValidationError.of(problems)
+    return operation.path.format_map(values)
+
+
+def _query(operation: Operation[T], query: Mapping[str, object]) -> list[tuple[str, str]]:
+    if operation.query is not None:
+        return to_texts(check_fields(operation.query, query))
+    given = [name for name, value in query.items() if value is not None and value is not UNSET]
+    if given:
+        raise RequestValidationError.of([(name, "this call takes no query parameters") for name in given])
+    return []
 
 
 def with_query(url: URL, pairs: Sequence[tuple[str, str]]) -> URL:
@@ -238,7 +301,12 @@ def with_query(url: URL, pairs: Sequence[tuple[str, str]]) -> URL:
 
 def join(base_url: URL, path: str) -> URL:
     """Return `path`, already percent-encoded, below `base_url`."""
-    return URL(f"{str(base_url).rstrip('/')}{path}", encoded=True)
+    return URL(f"{_base(base_url)}{path}", encoded=True)
+
+
+@functools.lru_cache(maxsize=16)
+def _base(url: URL) -> str:
+    return str(url).rstrip("/")
 
 
 def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes | None:
@@ -252,7 +320,9 @@ def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes
 
 def _extra_headers(headers: object) -> dict[str, str]:
     checked: dict[str, str] = {}
-    for name, value in _texts({} if headers is None else headers, "headers"):
+    if headers is None:
+        return checked
+    for name, value in _texts(headers, "headers"):
         if _HEADER_NAME.fullmatch(name) is None:
             raise RequestValidationError("a header name must be an HTTP token", field="headers")
         if name.lower() in OUR_HEADERS:

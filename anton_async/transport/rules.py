@@ -5,12 +5,12 @@ JSON Schema of the document says what one field may be; a `Rule` of the overlay 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import msgspec
 
-from anton_async.errors import RequestValidationError
+from anton_async.errors import Problem, RequestValidationError
 from anton_async.operation import Rule
 
 
@@ -18,33 +18,33 @@ def check_rules(rules: Sequence[Rule], body: msgspec.Struct) -> None:
     """Hold a checked body against `rules`.
 
     Raises:
-        RequestValidationError: a rule is broken; the error names its fields and no value.
+        RequestValidationError: rules are broken; the error names their fields and no value.
     """
-    for rule in rules:
-        if all(_met(_find(body, field), wanted) for field, wanted in rule.when):
-            given = [field for field in rule.fields if _find(body, field) is not None]
-            problem = _problem(rule, given)
-            if problem is not None:
-                field, text = problem
-                raise RequestValidationError(f"{text}{_condition(rule)}", field=field)
+    problems = [
+        (field, f"{text}{_condition(rule)}")
+        for rule in rules
+        if all(_met(_find(body, field), wanted) for field, wanted in rule.when)
+        for field, text in _problems(rule, [field for field in rule.fields if _find(body, field) is not None])
+    ]
+    if problems:
+        raise RequestValidationError.of(problems)
 
 
-def _problem(rule: Rule, given: Sequence[str]) -> tuple[str, str] | None:
-    missing = [field for field in rule.fields if field not in given]
+def _problems(rule: Rule, given: Sequence[str]) -> Iterator[Problem]:
     listed = ", ".join(rule.fields)
     match rule.kind:
-        case "require" if missing:
-            return missing[0], "is required"
-        case "forbid" if given:
-            return given[0], "must be left out"
+        case "require":
+            yield from ((field, "is required") for field in rule.fields if field not in given)
+        case "forbid":
+            yield from ((field, "must be left out") for field in given)
         case "exactly_one" if len(given) != 1:
-            return listed, "give exactly one of these"
+            yield listed, "give exactly one of these"
         case "at_least_one" if not given:
-            return listed, "give at least one of these"
+            yield listed, "give at least one of these"
         case "at_most_one" if len(given) > 1:
-            return listed, "give at most one of these"
+            yield listed, "give at most one of these"
         case _:
-            return None
+            return
 
 
 def _condition(rule: Rule) -> str:

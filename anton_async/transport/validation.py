@@ -1,32 +1,31 @@
 """A caller's values, held against the document's constraints and encoded.
 
 The request structs are generated with the constraints of the OpenAPI document; converting a mapping into one checks
-them all. `call.py` uses this for bodies and for query parameters.
+them all. Where that fails, the fields are looked at one by one, so that the error names every wrong one. `call.py` uses
+this for bodies and for query parameters.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar, cast
+from types import NoneType, UnionType
+from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
-from msgspec import inspect
 
-from anton_async.errors import RequestValidationError, printable
+from anton_async.errors import MAX_PROBLEMS, Problem, RequestValidationError, printable
 from anton_async.money import Amount, amount, plain
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
-_AT = re.compile(r"(?P<problem>.*?)(?: - at (?P<key>`key` in )?`\$\.?(?P<path>.*)`)?", re.DOTALL)
-_FIELD_PROBLEMS = (
-    (re.compile(r"Object missing required field `(.+)`"), "is required"),
-    (re.compile(r"Object contains unknown field `(.+)`", re.DOTALL), "is not a field of this request"),
-)
-_VALUE_PROBLEMS = (
-    (re.compile(r"Expected `str` matching regex '\^?(.+?)(?:\\\\Z|\$)?'"), r"must match \1"),
+_AT = re.compile(r" - at `.*\Z", re.DOTALL)
+_PATTERN = re.compile(r"Expected `str` matching regex '\^?(.+?)(?:\\\\Z|\$)?'")
+_PROBLEMS = (
+    (_PATTERN, r"must match \1"),
     (re.compile(r"Expected `str` of length <= (\d+)"), r"must have at most \1 characters"),
     (re.compile(r"Expected `str` of length >= (\d+)"), r"must have at least \1 characters"),
     (re.compile(r"Expected `(?:array|object)` of length <= (\d+)"), r"must hold at most \1"),
@@ -45,6 +44,9 @@ _TYPES = {"object": "mapping", "array": "list", "null": "None"}
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF_A_PAIR = "holds half a surrogate pair, which is not text"
+_UNFIT = "is not what the API takes"
+_TOO_DEEP = "is nested too deeply"
+_LEAVES = frozenset({str, int, bool, float, Decimal, type(None)})
 
 
 def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
@@ -55,40 +57,37 @@ def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
         fields: values by name; UNSET ones are left out, and so is None where the document does not allow null.
 
     Raises:
-        RequestValidationError: a value breaks a constraint; the error names the field, and does not repeat the value.
+        RequestValidationError: values break constraints; the error names the fields, and does not repeat the values.
     """
     nullable = _nullable(kind)
     given: dict[str, object] = {}
+    name = ""
     try:
-        given = {
-            name: _plain_data(value)
-            for name, value in fields.items()
-            if value is not msgspec.UNSET and (value is not None or name in nullable)
-        }
+        for name, value in fields.items():
+            if value is not msgspec.UNSET and (value is not None or name in nullable):
+                given[name] = value if type(value) in _LEAVES else _plain_data(value)
+        name = ""
         return msgspec.convert(given, kind, dec_hook=_read_money)
-    except msgspec.ValidationError as error:
-        problem, field = _explain(kind, str(error))
-    except (ValueError, AttributeError) as error:
-        problem = _HALF_A_PAIR if isinstance(error, UnicodeEncodeError) else "is not what the API takes"
-        field = _indigestible(kind, given)
     except RecursionError:
-        problem, field = "is nested too deeply", None
-    raise RequestValidationError(problem, field=field)
+        found = [(name, _TOO_DEEP)]
+    except (msgspec.ValidationError, ValueError, AttributeError):
+        found = list(itertools.islice(_find_problems(kind, given, ""), MAX_PROBLEMS + 1))
+    raise RequestValidationError.of(found or [("", _UNFIT)])
 
 
 def encode_json(struct: msgspec.Struct) -> bytes:
     """Encode a checked struct.
 
     Raises:
-        RequestValidationError: a text holds half a surrogate pair, which UTF-8 cannot carry.
+        RequestValidationError: texts hold half a surrogate pair, which UTF-8 cannot carry.
     """
     try:
         return msgspec.json.encode(struct, enc_hook=_write_money)
     except UnicodeEncodeError:
         pass
-    names = zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True)
-    raise RequestValidationError(
-        _HALF_A_PAIR, field=_broken_text({name: getattr(struct, attribute) for name, attribute in names})
+    values = {field.encode_name: getattr(struct, field.name) for field in msgspec.structs.fields(struct)}
+    raise RequestValidationError.of(
+        [(printable(name, 100), _HALF_A_PAIR) for name, value in values.items() if _breaks_utf8(value)]
     )
 
 
@@ -132,6 +131,8 @@ def _plain_decimal(value: object) -> object:
 
 def _plain_data(value: object, leaf: Callable[[object], object] = _same) -> object:
     """Turn structs inside a request into mappings: msgspec would take them without a look."""
+    if type(value) in _LEAVES:
+        return leaf(value)
     if isinstance(value, msgspec.Struct):
         value = dict(zip(value.__struct_encode_fields__, msgspec.structs.astuple(value), strict=True))
     if isinstance(value, Mapping):
@@ -142,82 +143,107 @@ def _plain_data(value: object, leaf: Callable[[object], object] = _same) -> obje
     return leaf(value)
 
 
+# Types, as annotations: msgspec converts into these, and not into what its inspection makes of them.
+
+
 @functools.cache
 def _nullable(kind: type[msgspec.Struct]) -> frozenset[str]:
-    return frozenset(item.encode_name for item in msgspec.structs.fields(kind) if _allows(item.type, inspect.NoneType))
+    fields = msgspec.structs.fields(kind)
+    return frozenset(field.encode_name for field in fields if NoneType in _members(field.type))
 
 
-def _allows(annotation: object, wanted: type[inspect.Type]) -> bool:
-    return any(isinstance(member, wanted) for member in _members(annotation))
+def _members(wanted: object) -> list[object]:
+    """Return the types of a union, or the one type that it is; what is only marked as left out is none of them."""
+    if get_origin(wanted) in {Union, UnionType}:
+        return [one for member in get_args(wanted) for one in _members(member) if one is not msgspec.UnsetType]
+    return [wanted]
 
 
-def _members(annotation: object) -> tuple[inspect.Type, ...]:
-    found = inspect.type_info(cast("type", annotation))
-    return found.types if isinstance(found, inspect.UnionType) else (found,)
+def _bare(wanted: object) -> object:
+    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
 
 
-def _explain(kind: type[msgspec.Struct], text: str) -> tuple[str, str | None]:
-    """Return what msgspec found wrong as a sentence without the value, and the field."""
-    found = _AT.fullmatch(text)
-    problem, path = (found["problem"], found["path"] or "") if found else (text, "")
-    if found and found["key"]:
-        return "must have keys of type str", path or None
-    for pattern, message in _FIELD_PROBLEMS:
-        if inner := pattern.fullmatch(problem):
-            return message, printable(f"{path}.{inner[1]}".removeprefix("."), 100)
-    return _mend(kind, problem, path), path or None
+# Errors
 
 
-def _mend(kind: type[msgspec.Struct], problem: str, path: str) -> str:
+def _find_problems(wanted: object, value: object, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with `value`, of each field that its types know apart."""
+    inner = _inner_problems([_bare(member) for member in _members(wanted)], value, path)
+    first = next(inner, None)
+    if first is not None:
+        yield first
+        yield from inner
+    elif problem := _problem(wanted, value):
+        yield path, problem
+
+
+def _inner_problems(members: Sequence[object], value: object, path: str) -> Iterator[Problem]:
+    for member in members:
+        origin, arguments = get_origin(member), get_args(member)
+        if isinstance(value, dict) and isinstance(member, type) and issubclass(member, msgspec.Struct):
+            yield from _field_problems(member, cast("dict[object, object]", value), path)
+        elif isinstance(value, dict) and origin is dict:
+            for key, item in cast("dict[object, object]", value).items():
+                if isinstance(key, str):
+                    # The name of an entry is the caller's own and may be a secret.
+                    yield from _find_problems(arguments[1], item, f"{path}[...]")
+                else:
+                    yield path, "must have keys of type str"
+        elif isinstance(value, list) and origin is list:
+            for number, item in enumerate(cast("list[object]", value)):
+                yield from _find_problems(arguments[0], item, f"{path}[{number}]")
+
+
+def _field_problems(kind: type[msgspec.Struct], given: Mapping[object, object], path: str) -> Iterator[Problem]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    before = f"{path}." if path else ""
+    for name, field in fields.items():
+        if name in given:
+            yield from _find_problems(field.type, given[name], before + name)
+        elif field.required:
+            yield before + name, "is required"
+    for key in given:
+        if not isinstance(key, str):
+            yield path, "must have keys of type str"
+        elif key not in fields:
+            yield printable(before + key, 100), "is not a field of this request"
+
+
+def _problem(wanted: object, value: object) -> str | None:
+    """Return what is wrong with a value as a whole, in words that do not repeat it."""
+    members = _members(wanted)
+    try:
+        msgspec.convert(value, Union[tuple(members)], dec_hook=_read_money)  # noqa: UP007 - of a tuple
+    except msgspec.ValidationError as error:
+        return _mend(members, _AT.sub("", str(error)))
+    except (ValueError, AttributeError) as error:
+        return _HALF_A_PAIR if isinstance(error, UnicodeEncodeError) else _UNFIT
+    return None
+
+
+def _mend(members: Sequence[object], problem: str) -> str:
     if problem.startswith("must "):
         return problem
     if problem.startswith("Invalid enum value"):
-        values = _allowed_values(inspect.type_info(kind), path.replace("[", ".[").split("."))
-        return "must be one of " + ", ".join(map(str, values)) if values else "is not one of the allowed values"
+        values = [value for member in members if get_origin(member) is Literal for value in get_args(member)]
+        return f"must be one of {', '.join(map(str, values))}"
     if wrong := _WRONG_TYPE.fullmatch(problem):
         wanted, got = wrong.groups()
         return f"must be {_type_name(wanted)}, not {_TYPES.get(got, got)}"
-    for pattern, message in _VALUE_PROBLEMS:
-        if inner := pattern.fullmatch(problem):
-            return inner.expand(message)
-    return "is not what the API takes"
+    if _PATTERN.fullmatch(problem) and (words := _words(members)):
+        return f"must be {words}"
+    return next((found.expand(text) for shape, text in _PROBLEMS if (found := shape.fullmatch(problem))), _UNFIT)
+
+
+def _words(members: Sequence[object]) -> str | None:
+    """Return what the document's pattern asks for, as the compiler has put it into words."""
+    metas = [meta for member in members for meta in get_args(member)[1:] if isinstance(meta, msgspec.Meta)]
+    return next((meta.description for meta in metas if meta.pattern is not None), None)
 
 
 def _type_name(wanted: str) -> str:
     names = [_TYPES.get(name, name) for name in wanted.split(" | ")]
     return "a list" if names == ["list"] else f"of type {' or '.join(names)}"
-
-
-def _allowed_values(kind: inspect.Type, path: Sequence[str]) -> tuple[object, ...]:
-    """Return the values of the enum at `path`; none when there is no enum."""
-    while isinstance(kind, inspect.Metadata):
-        kind = kind.type
-    if isinstance(kind, inspect.UnionType):
-        return next((values for member in kind.types if (values := _allowed_values(member, path))), ())
-    if isinstance(kind, inspect.LiteralType):
-        return tuple(kind.values)
-    if isinstance(kind, inspect.CollectionType):
-        return _allowed_values(kind.item_type, path[1:])
-    if isinstance(kind, inspect.StructType):
-        fields = [field.type for field in kind.fields if path and field.encode_name == path[0]]
-        return _allowed_values(fields[0], path[1:]) if fields else ()
-    return ()
-
-
-def _indigestible(kind: type[msgspec.Struct], given: Mapping[str, object]) -> str | None:
-    """Return the field that msgspec fails on without telling which."""
-    for name, value in given.items():
-        try:
-            msgspec.convert({name: value}, kind, dec_hook=_read_money)
-        except msgspec.ValidationError:
-            continue
-        except (ValueError, AttributeError):
-            return name
-    return None
-
-
-def _broken_text(fields: Mapping[str, object]) -> str | None:
-    return next((printable(name, 100) for name, value in fields.items() if _breaks_utf8(name, value)), None)
 
 
 def _breaks_utf8(*values: object) -> bool:

@@ -33,7 +33,7 @@ def test_credentials_show_no_secret_and_do_not_travel(credentials: OAuthCredenti
 @pytest.mark.parametrize("value", ["", "  ", " a", "a\n", "a\x00b", None, 7])
 def test_a_secret_that_cannot_be_one_is_refused_without_repeating_it(dpop_key: DPoPKey, value: object) -> None:
     with pytest.raises(ConfigurationError, match="client_secret"):
-        OAuthCredentials(client_id="a", client_secret=value, key=dpop_key)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        OAuthCredentials(client_id="a", client_secret=value, key=dpop_key)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the point
 
 
 @pytest.mark.parametrize(

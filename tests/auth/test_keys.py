@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from anton_async import ConfigurationError, DPoPKey, OAuthCredentials
-from anton_async.auth.keys import Algorithm
+from anton_async.auth.keys import Algorithm, encode_header
 
 RFC8037 = {
     "kty": "OKP",
@@ -56,7 +56,7 @@ def test_thumbprint_is_the_one_of_rfc_8037() -> None:
 
 
 def test_ed25519_signs_as_eddsa_exactly_like_rfc_8037() -> None:
-    signed = DPoPKey.from_jwk(RFC8037).sign({"alg": "EdDSA"}, b"Example of Ed25519 signing")
+    signed = DPoPKey.from_jwk(RFC8037).sign(encode_header({"alg": "EdDSA"}), b"Example of Ed25519 signing")
 
     assert signed == (
         "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
@@ -188,7 +188,7 @@ def test_keys_of_other_algorithms_are_not_made(algorithm: Any) -> None:
 def test_ed25519_signs_under_either_name_and_nothing_warns(alg: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        signed = DPoPKey.from_jwk({**RFC8037, "alg": alg}).sign({"alg": "EdDSA"}, b"x")
+        signed = DPoPKey.from_jwk({**RFC8037, "alg": alg}).sign(encode_header({"alg": "EdDSA"}), b"x")
 
     assert signed.count(".") == 2
 

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from yarl import URL
 
 from anton_async import DPoPKey
-from anton_async.auth.keys import import_public, verifies
+from anton_async.auth.keys import encode_header, import_public, verifies
 from anton_async.auth.proof import Prover, ath, htu
 from tests.support.clock import SteppedClock
 
@@ -82,7 +82,7 @@ def test_the_signature_verifies_under_the_key_in_the_header(prover: Prover) -> N
 @pytest.mark.fault("A32")
 def test_every_es256_signature_is_64_bytes_long(dpop_key: DPoPKey) -> None:
     lengths = {
-        len(base64.urlsafe_b64decode(dpop_key.sign({"alg": "ES256"}, b"%d" % i).split(".")[2] + "=="))
+        len(base64.urlsafe_b64decode(dpop_key.sign(encode_header({"alg": "ES256"}), b"%d" % i).split(".")[2] + "=="))
         for i in range(600)
     }
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from requests_oauth2client.dpop import validate_dpop_proof
 
 from anton_async import ConfigurationError, DPoPKey, OAuthCredentials, Outcome, Signer, SignerError
-from anton_async.auth.keys import Algorithm, import_public
+from anton_async.auth.keys import Algorithm, encode_header, import_public
 from anton_async.auth.signer import RemoteKey
 from tests.conftest import ClientMaker
 from tests.support.clock import SteppedClock
@@ -30,7 +30,7 @@ from tests.support.raw_server import LOST, RawServer, answer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CREATED = answer(201, {"data": PAYOUT})
-HEADER = {"typ": "dpop+jwt", "alg": "ES256"}
+HEADER = encode_header({"typ": "dpop+jwt", "alg": "ES256"})
 
 
 def text(data: bytes) -> str:

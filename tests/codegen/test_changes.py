@@ -373,3 +373,23 @@ def test_a_file_that_cannot_be_compared_exits_with_2(
     printed = capsys.readouterr()
     assert (status, printed.out) == (2, "")
     assert printed.err.startswith("codegen: ")
+
+
+@pytest.mark.parametrize(("terminal", "hint"), [(["done"], True), (["done", "held"], False), ([], False)])
+def test_of_a_new_state_it_is_asked_whether_anything_leaves_it(tmp_path: Path, terminal: list[str], hint: bool) -> None:
+    def edition(name: str, *values: str) -> Path:
+        state: Node = {
+            "type": "string",
+            "enum": [*values],
+            "x-anton-terminal": [one for one in terminal if one in values],
+        }
+        thing: Node = {"type": "object", "properties": {"state": {"$ref": "#/components/schemas/State"}}}
+        root = document({"/v1/things": {"get": operation("getThing")}}, Thing=thing, State=state)
+        return write(tmp_path, root, name)
+
+    text, _ = compare_documents(
+        edition("a.yaml", "done"), edition("b.yaml", "done", "held"), write(tmp_path, overlay(), "o.yaml")
+    )
+
+    assert "`held` is a new value of it; answers may have it" in text
+    assert ("if nothing comes after it, add it to x-anton-terminal" in text) == hint

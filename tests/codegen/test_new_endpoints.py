@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from anton_async.money import amount
-from anton_async.operation import Operation
+from anton_async.operation import Operation, PathParameter
 from anton_async.response import ApiResponse
 from anton_async.transport import Transport
 from codegen.__main__ import main
@@ -142,9 +142,14 @@ def test_the_table_says_what_the_overlay_decided(resources: ModuleType) -> None:
     operations = table(resources)
 
     assert operations["getThing"].earlier_path == "/v0/things/{id}"
-    assert operations["getThing"].path_parameters == (("id", "thi_[a-z]+"),)
-    assert operations["deleteThing"].path_parameters == (("id", "thi_[a-z]+"),)
-    assert operations["listPartScrews"].path_parameters == (("id", "[A-Za-z0-9_-]+"), ("partID", "[A-Za-z0-9_-]+"))
+    thing = PathParameter("id", "thi_[a-z]+", words="text that matches thi_[a-z]+", argument="id")
+    any_id = {"pattern": "[A-Za-z0-9_-]+", "words": "text of letters, digits, _ and -"}
+    assert operations["getThing"].path_parameters == (thing,)
+    assert operations["deleteThing"].path_parameters == (thing,)
+    assert operations["listPartScrews"].path_parameters == (
+        PathParameter("id", argument="id", **any_id),
+        PathParameter("partID", argument="part_id", **any_id),
+    )
     assert operations["createThing"].errors == ((409, ("thing_exists",)),)
     assert operations["createToken"].name == "auth.create_token"
     assert operations["createToken"].sensitive == ("secret",)

@@ -14,6 +14,9 @@ from typing import Any, Literal, cast
 
 import jsonschema_rs
 
+from codegen.document import Document
+from codegen.examples import missing_examples
+
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
 
@@ -267,6 +270,9 @@ def _endpoint(path: str, method: str, item: Json) -> Endpoint:
         ),
     )
 
+
+if _MISSING := missing_examples(Document(DOCUMENT, "", "")):
+    raise LookupError("These tests are made of the document's examples:\n" + "\n".join(_MISSING))
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.id: endpoint

@@ -14,7 +14,6 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,6 +22,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey
 
 from tests.conformance.document import ENDPOINTS, Answer, Endpoint, Parameter, flatten, problems
+from tests.support.local_application import LocalApplication
 
 TOKEN = str(ENDPOINTS["createAccessToken"].successes[0].example["access_token"])
 
@@ -66,15 +66,13 @@ class Seen:
     file: SentFile | None
 
 
-class DocumentServer:
+class DocumentServer(LocalApplication):
     """Serves every path of the document.
 
     Attributes:
         seen: every request but token calls.
         base_url: where it listens.
     """
-
-    base_url: str
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -88,17 +86,8 @@ class DocumentServer:
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=64 << 20)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.serve(application)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.Response:
         target = urlsplit(request.raw_path)

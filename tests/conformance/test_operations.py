@@ -195,7 +195,7 @@ def public_methods(owner: object, prefix: str = "") -> Iterator[str]:
 
 def test_every_public_method_belongs_to_the_table(anton: AntonClient) -> None:
     table = {OPERATIONS[name].name for name in CALLABLE}
-    beyond = {"open", "close", "warm_up", "request", "from_env", "payouts.settle"}
+    beyond = {"open", "close", "warm_up", "request", "from_env", "observe", "payouts.settle", "batches.run"}
 
     assert set(public_methods(anton)) == table | WAITS | beyond
 

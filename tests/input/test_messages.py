@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -87,11 +87,20 @@ def test_an_error_is_a_sentence_that_names_its_field_and_repeats_no_value(kind: 
         errors = [error for value in WRONG if (error := refusal(kind, {field.encode_name: value}))]
         assert errors, field.name
         for error in errors:
-            named = error.field or ""
-            assert re.split(r"[.\[]", named)[0] in {field.encode_name, *required}, str(error)
-            assert SENTENCE.fullmatch(error.message.removeprefix(f"{named}: ")), str(error)
+            assert error.field == next(iter(error.field_errors))
+            for named, problems in error.field_errors.items():
+                assert re.split(r"[.\[]", named)[0] in {field.encode_name, *required}, str(error)
+                assert all(SENTENCE.fullmatch(problem) for problem in problems), str(error)
             assert CANARY not in f"{error} {error!r} {vars(error)}"
             assert error.__context__ is None
+
+
+@pytest.mark.fault("H06")
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_no_pattern_is_shown_as_a_regular_expression(kind: type[msgspec.Struct]) -> None:
+    for field in msgspec.structs.fields(kind):
+        error = refusal(kind, {field.encode_name: "~"})
+        assert error is None or "[" not in " ".join(error.field_errors.get(field.encode_name, [])), str(error)
 
 
 def refusal(kind: type[msgspec.Struct], fields: dict[str, object]) -> RequestValidationError | None:
@@ -112,6 +121,14 @@ class Tree(msgspec.Struct, forbid_unknown_fields=True):
     by_name: dict[str, Leaf] | msgspec.UnsetType = msgspec.UNSET
     either: int | str | msgspec.UnsetType = msgspec.UNSET
     at: dt.datetime | msgspec.UnsetType | None = msgspec.UNSET
+    code: Annotated[str, msgspec.Meta(pattern="^[a-zA-Z]{2}$", description="2 letters, such as 'AB'")] = "AB"
+
+
+SIZE = "size: must be of type int or None, not str"
+ELSEWHERE = (
+    f"leaves[1].{SIZE}; leaves[1].shape: is not a field of this request; "
+    "leaves[2]: must be of type mapping, not int; either: must be of type int or str, not list"
+)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +141,9 @@ class Tree(msgspec.Struct, forbid_unknown_fields=True):
         ({"by_name": {1: {}}}, "by_name: must have keys of type str"),
         ({"either": []}, "either: must be of type int or str, not list"),
         ({"at": "soon"}, "at: must be a datetime with a time zone, or its text as RFC 3339 has it"),
+        ({"leaves": [{}, {"size": "x", "shape": 1}, 7], "either": []}, ELSEWHERE),
+        ({"leaves": [{"size": "x"}] * 50}, "; ".join([*(f"leaves[{n}].{SIZE}" for n in range(10)), "and more"])),
+        ({"code": "x"}, "code: must be 2 letters, such as 'AB'"),
         ({"x" * 5000: 1}, "x" * 100 + ": is not a field of this request"),
         ({"a\x1b[31m": 1}, "a\\x1b[31m: is not a field of this request"),
     ],

@@ -7,7 +7,6 @@ import itertools
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Self, cast
 from urllib.parse import unquote_plus
 
@@ -17,12 +16,13 @@ from binapy import BinaPy
 from requests_oauth2client.dpop import InvalidDPoPProof, validate_dpop_proof
 
 from tests.support.examples import PAYOUT, changed
+from tests.support.local_application import LocalApplication
 
 _RECENT = 200  # nonces that are still taken
 
 
 @dataclass
-class JudgedApi:
+class JudgedApi(LocalApplication):
     """A server on a loopback port.
 
     Attributes:
@@ -51,17 +51,8 @@ class JudgedApi:
         app.router.add_post("/oauth/token", self._token)
         app.router.add_post("/v1/payouts", self._create)
         app.router.add_get("/v1/payouts/{id}", self._retrieve)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.base_url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await self.serve(app)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._runner.cleanup()
 
     async def _token(self, request: web.Request) -> web.Response:
         pair = base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode("ascii")

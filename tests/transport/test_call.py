@@ -107,8 +107,8 @@ async def test_a_field_that_breaks_the_document_is_named(
 @pytest.mark.parametrize(
     ("field", "value", "mend"),
     [
-        ("fixed_side", "both", "must be one of fixed_dest, fixed_source"),
-        ("dest_currency", "eur", "must match [A-Z]{3,5}"),
+        ("fixed_side", "both", "must be one of fixed_source, fixed_dest"),
+        ("dest_currency", "eur", "must be 3 to 5 capital letters, such as 'EUR'"),
         ("reference", "x" * 101, "must have at most 100 characters"),
         ("purpose", 7, "must be of type str, not int"),
         ("beneficiary_id", None, "is required"),

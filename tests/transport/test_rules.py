@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from anton_async import AntonClient, RequestValidationError
 from anton_async._resource import Resource
@@ -60,7 +60,7 @@ BROKEN = [
     (Rule(kind="at_least_one", fields=BOTH), Body(one=None), "one, two", "give at least one of these"),
     (Rule(kind="at_most_one", fields=BOTH), Body(one="x", two=1), "one, two", "give at most one of these"),
     (Rule(kind="require", fields=NESTED), Body(inner=Inner(code="x")), "inner.from", "is required"),
-    (Rule(kind="require", fields=NESTED), Body(), "inner.code", "is required"),
+    (Rule(kind="require", fields=NESTED), Body(inner=Inner(from_="y")), "inner.code", "is required"),
     (
         Rule(kind="require", fields=("inner.labels.a",)),
         Body(inner=Inner(labels={"b": ""})),
@@ -102,6 +102,20 @@ def test_a_broken_rule_is_told_with_its_fields_and_its_condition(
         check_rules([rule], body)
 
     assert (caught.value.field, str(caught.value)) == (field, f"{field}: {problem}")
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    rules = [Rule(kind="require", fields=NESTED), Rule(kind="forbid", fields=BOTH), Rule(kind="forbid", fields=NESTED)]
+
+    with pytest.raises(RequestValidationError) as caught:
+        check_rules(rules, Body(one="x", two=1))
+
+    assert caught.value.field_errors == {
+        "inner.code": ["is required"],
+        "inner.from": ["is required"],
+        "one": ["must be left out"],
+        "two": ["must be left out"],
+    }
 
 
 @pytest.mark.parametrize(("rule", "body"), KEPT)
