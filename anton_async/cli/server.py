@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shlex
 import signal
@@ -17,9 +18,35 @@ from anton_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from anton_async.sandbox import Sandbox
+    from anton_async.sandbox.control import ControlReach
 
 
-def make_sandbox(*, host: str, port: int, seed: Path | None, settle: float, key_file: Path) -> Sandbox:
+_TRY = """\
+# Look inside: {base_url}/
+# Try it, after pasting the lines above:
+python - <<'END'
+import asyncio
+from anton_async import AntonClient
+
+async def main():
+    async with AntonClient.from_env() as anton:
+        print(await anton.balances.retrieve("USD"))
+
+asyncio.run(main())
+END"""
+_TRY_CONTROL = "curl -X POST -d '{{\"seconds\": 60}}' {base_url}/control/clock/advance"
+
+
+def make_sandbox(
+    *,
+    host: str,
+    port: int,
+    seed: Path | None,
+    settle: float,
+    key_file: Path,
+    state: Path | None = None,
+    control: ControlReach | None = None,
+) -> Sandbox:
     """Make a sandbox whose client's key is in `key_file`.
 
     Args:
@@ -28,9 +55,11 @@ def make_sandbox(*, host: str, port: int, seed: Path | None, settle: float, key_
         seed: what it holds from the start, as a JSON file.
         settle: seconds from a payout's creation to its completion.
         key_file: the client's private key; read when it exists, written otherwise.
+        state: the file that keeps everything over a restart.
+        control: from where the control API can be reached; None for no control API.
 
     Raises:
-        ConfigurationError: the `sandbox` extra is missing, or the seed or the key cannot be used.
+        ConfigurationError: the `sandbox` extra is missing, or the seed, the state file or the key cannot be used.
     """
     try:
         from anton_async.sandbox import Sandbox  # noqa: PLC0415 - its packages are an extra of their own
@@ -43,6 +72,8 @@ def make_sandbox(*, host: str, port: int, seed: Path | None, settle: float, key_
             port=port,
             seed=seed,
             settle=settle,
+            state=state,
+            control=control or False,
             client_id=os.environ.get("ANTON_CLIENT_ID") or None,
             client_secret=os.environ.get("ANTON_CLIENT_SECRET") or None,
             private_key_pem=DPoPKey.load(key_file).private_pem() if known else None,
@@ -54,16 +85,18 @@ def make_sandbox(*, host: str, port: int, seed: Path | None, settle: float, key_
     return sandbox
 
 
-async def serve(sandbox: Sandbox, key_file: Path) -> None:
+async def serve(sandbox: Sandbox, key_file: Path, *, control: bool = False) -> None:
     """Run `sandbox` until SIGINT or SIGTERM, and print what a client needs to reach it.
 
     Raises:
-        ConfigurationError: its port is taken.
+        ConfigurationError: it cannot listen there, or its state file is in use.
     """
     try:
         await sandbox.start()
     except OSError as error:
-        raise ConfigurationError(f"The sandbox cannot listen ({error.strerror}): try --port 0.") from None
+        raise ConfigurationError(_why_not_listening(error)) from None
+    except ValueError as error:
+        raise ConfigurationError(f"The sandbox cannot start: {error}") from None
     try:
         click.echo("# A local Anton is running. Paste these lines into another terminal; Ctrl-C ends it.")
         for name, value in {
@@ -73,9 +106,20 @@ async def serve(sandbox: Sandbox, key_file: Path) -> None:
             "ANTON_DPOP_KEY_FILE": os.fspath(Path.cwd() / key_file),
         }.items():
             click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(_TRY.format(base_url=sandbox.base_url), err=True)
+        if control:
+            click.echo(_TRY_CONTROL.format(base_url=sandbox.base_url), err=True)
         await _interrupted()
     finally:
         await sandbox.stop()
+
+
+def _why_not_listening(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "The sandbox cannot listen: another program has this port. Name another by --port, or 0 for a free one."
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "The sandbox cannot listen: this port is for the system. Name one above 1023 by --port."
+    return f"The sandbox cannot listen ({error.strerror}): check --host and --port."
 
 
 async def _interrupted() -> None:

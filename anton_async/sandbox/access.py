@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from anton_async.sandbox.errors import Refusal
 from anton_async.sandbox.presenter import Edition
 from anton_async.sandbox.proof import ALGORITHMS, NonceWantedError, ProofChecker, ProofError, Target
 from anton_async.sandbox.tokens import TokenError, TokenIssuer
+
+SCOPES = ("payouts", "intelligence")
+"""What an account can be capable of, and a credential be made for."""
 
 _STATIC_KEY_PREFIX = "ak_"
 _LIVE_KEY_PREFIX = "ak_live_"
@@ -17,17 +20,28 @@ _LIVE_KEY_PREFIX = "ak_live_"
 class Gate:
     """Admits requests with a token and its proof, in the earlier edition also those with a static key."""
 
-    def __init__(self, *, edition: Edition, api_key: str, issuer: TokenIssuer, checker: ProofChecker) -> None:
+    def __init__(
+        self,
+        *,
+        edition: Edition,
+        api_key: str,
+        issuer: TokenIssuer,
+        checker: ProofChecker,
+        capabilities: Collection[str] = SCOPES,
+    ) -> None:
         self._edition: Edition = edition
         self._api_key = api_key
         self._issuer = issuer
         self._checker = checker
+        self._capabilities = frozenset(capabilities)
 
-    def admit(self, authorizations: Sequence[str], proofs: Sequence[str], target: Target) -> str | None:
+    def admit(
+        self, authorizations: Sequence[str], proofs: Sequence[str], target: Target, scope: str | None = None
+    ) -> str | None:
         """Return the id of the accepted proof, None for a static key.
 
         Raises:
-            Refusal: 401, or 403 for a live key.
+            Refusal: 401, or 403 for a live key and for what the account or the credential has no `scope` for.
         """
         if not authorizations:
             raise _unauthorized("missing Authorization header")
@@ -37,11 +51,20 @@ class Gate:
         if not well_formed or scheme.lower() not in {"dpop", "bearer"}:
             raise _unauthorized("invalid Authorization header format")
         if scheme.lower() == "dpop":
-            return self._admit_token(credential, proofs, target)
-        self._admit_bearer(credential)
-        return None
+            jti, granted = self._admit_token(credential, proofs, target)
+        else:
+            self._admit_bearer(credential)
+            jti, granted = None, list(SCOPES)
+        self._check_scope(scope, granted)
+        return jti
 
-    def _admit_token(self, token: str, proofs: Sequence[str], target: Target) -> str:
+    def _check_scope(self, scope: str | None, granted: Collection[str]) -> None:
+        if scope is not None and scope not in self._capabilities:
+            raise Refusal(403, "capability_required", f'this endpoint requires the account capability "{scope}"')
+        if scope is not None and scope not in granted:
+            raise Refusal(403, "insufficient_scope", f'this endpoint requires a credential with the scope "{scope}"')
+
+    def _admit_token(self, token: str, proofs: Sequence[str], target: Target) -> tuple[str, list[str]]:
         try:
             grant = self._issuer.verify(token)
             proof = self._checker.check(proofs, target, access_token=token)
@@ -53,7 +76,7 @@ class Gate:
             raise _challenged("invalid_dpop_proof", "invalid DPoP proof", str(reason)) from None
         if proof.thumbprint != grant.thumbprint:
             raise _challenged("invalid_dpop_proof", "invalid DPoP proof", "the token is bound to another key")
-        return proof.jti
+        return proof.jti, grant.scope.split()
 
     def _admit_bearer(self, credential: str) -> None:
         if not credential.startswith(_STATIC_KEY_PREFIX):

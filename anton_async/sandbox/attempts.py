@@ -10,12 +10,13 @@ attempt ends that way, with `absent` nobody opens the link and it expires.
 
 from __future__ import annotations
 
+import base64
 import functools
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from anton_async.sandbox import chance
 from anton_async.sandbox.evaluations import Evaluations
 from anton_async.sandbox.merchant import Merchant
 from anton_async.sandbox.records import new_id
@@ -151,7 +152,7 @@ class Attempts:
             if attempt.status == "created":
                 attempt.status = "sent"
             self._tell(attempt, "link_sent", None if owner is None else owner.id)
-        return f"{_LINK}{secrets.token_urlsafe(24)}"
+        return f"{_LINK}{base64.urlsafe_b64encode(chance.draw(24)).decode()}"
 
     def revoke(self, attempt: Attempt) -> None:
         """End an attempt for good."""

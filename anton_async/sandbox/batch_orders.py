@@ -80,6 +80,11 @@ class BatchOrders:
         payee = self._payees.get(row.external_ref)
         return payee is not None and row.name is not None and row.name != payee.shown.display_name
 
+    def blocked(self, row: Row) -> bool:
+        """Tell whether the payout of a row would be over a velocity limit."""
+        priced = self.priced(row, None)
+        return priced is not None and not self._merchant.velocity.passes(self.source_currency(row, None), priced.source)
+
     def estimate(self, rows: list[Row], default_currency: str | None) -> Estimate:
         """Return what the rows would need and make."""
         estimate = Estimate()

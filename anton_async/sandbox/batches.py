@@ -226,6 +226,9 @@ class Batches:
             if sameness in seen:
                 entry.warnings.append(_warning(row, "duplicate_in_batch", "another row orders the same"))
             seen.add(sameness)
+            if self._orders.blocked(row):
+                message = "the payout would be over the velocity limit of its balance"
+                entry.warnings.append(_warning(row, "velocity_block_predicted", message))
             if self._orders.renamed(row):
                 message = "display_name would change; the beneficiary keeps its name"
                 entry.warnings.append(_warning(row, "beneficiary_name_change", message))

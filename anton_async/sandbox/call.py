@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from anton_async.sandbox.document import Operation
-from anton_async.sandbox.errors import Answer
+from anton_async.sandbox.errors import Answer, Refusal
 from anton_async.sandbox.forms import Form
 
 Handler = Callable[["Call"], Answer]
@@ -27,6 +27,7 @@ class Call:
     body: Mapping[str, object]
     form: Form = field(default_factory=lambda: Form({}))
     simulate: str | None = None  # the ending that a payout is asked to have
+    anonymous: bool = False  # without credentials, on behalf of no merchant
 
     @property
     def id(self) -> str:
@@ -51,8 +52,15 @@ class Call:
         return self.query.get(name) is True
 
     def moment(self, name: str) -> datetime | None:
-        """Return a timestamp parameter, None when it was not sent."""
-        return msgspec.convert(self.query.get(name), datetime | None)
+        """Return a timestamp parameter, None when it was not sent.
+
+        Raises:
+            Refusal: 400 for a leap second, which the document's format takes and no clock here has.
+        """
+        try:
+            return msgspec.convert(self.query.get(name), datetime | None)
+        except msgspec.ValidationError:
+            raise Refusal(400, "bad_request", f"parameter {name} must be an RFC 3339 timestamp") from None
 
 
 def block(holder: Mapping[str, object], name: str) -> dict[str, object]:

@@ -21,6 +21,7 @@ import msgspec
 
 from anton_async.clock import Clock
 from anton_async.sandbox.events import DeliveryEntry, EventLog
+from anton_async.sandbox.history import History
 from anton_async.sandbox.timeline import Timeline
 
 WAITS = (30.0, 120.0, 480.0, 1920.0)  # seconds before the second to the fifth try
@@ -32,10 +33,11 @@ _CONCURRENCY = 8
 class Courier:
     """Carries what the event log has queued."""
 
-    def __init__(self, log: EventLog, timeline: Timeline, clock: Clock) -> None:
+    def __init__(self, log: EventLog, timeline: Timeline, clock: Clock, history: History) -> None:
         self._log = log
         self._timeline = timeline
         self._clock = clock
+        self._history = history
         self._room = asyncio.Semaphore(_CONCURRENCY)
         self._session: aiohttp.ClientSession | None = None
         self._under_way: set[asyncio.Task[None]] = set()
@@ -68,8 +70,8 @@ class Courier:
     async def _deliver(self, delivery: DeliveryEntry) -> None:
         shown = delivery.shown
         if delivery.subscription.shown.status != "active" and delivery.event.shown.type != "test":
-            shown.status, shown.next_retry_at = "abandoned", None
             shown.error = "the subscription is gone or inactive"
+            self._conclude(delivery, sent=False)
             return
         body = _envelope(delivery)
         shown.url = delivery.subscription.shown.url
@@ -85,7 +87,28 @@ class Courier:
             shown.error = _fault(error)
             shown.response_status = shown.response_body = shown.response_headers = None
         shown.duration_ms = int((time.perf_counter() - started) * 1000)
-        self._note(delivery)
+        self._conclude(delivery, sent=True)
+
+    def repeat(self, content: bytes) -> None:
+        """Note a try of the history once more, without sending anything."""
+        tried = msgspec.msgpack.decode(content, type=_Try)
+        outbox = self._log.outbox
+        place = next(place for place, entry in enumerate(outbox) if entry.shown.id == tried.id)
+        delivery = outbox[place]
+        del outbox[place]
+        for name in _TRIED:
+            setattr(delivery.shown, name, getattr(tried, name))
+        self._conclude(delivery, sent=tried.sent)
+
+    def _conclude(self, delivery: DeliveryEntry, *, sent: bool) -> None:
+        shown = delivery.shown
+        with self._history.moment() as entry:
+            if sent:
+                self._note(delivery)
+            else:
+                shown.status, shown.next_retry_at = "abandoned", None
+            tried = _Try(sent=sent, id=shown.id, **{name: getattr(shown, name) for name in _TRIED})
+            self._history.keep(entry, "delivery", tried)
 
     async def _post(self, delivery: DeliveryEntry, body: bytes) -> None:
         if self._session is None:
@@ -122,6 +145,23 @@ class Courier:
             "X-Webhook-Timestamp": str(timestamp),
             "X-Webhook-Signature": signature(secrets, timestamp, body),
         }
+
+
+class _Try(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the history keeps of one try."""
+
+    id: str
+    sent: bool
+    url: str
+    request_headers: dict[str, str] | None = None
+    response_status: int | None = None
+    response_body: str | None = None
+    response_headers: dict[str, str] | None = None
+    error: str | None = None
+    duration_ms: int | None = None
+
+
+_TRIED = tuple(name for name in _Try.__struct_fields__ if name not in {"id", "sent"})
 
 
 def signature(secrets: Sequence[str], timestamp: int, body: bytes) -> str:

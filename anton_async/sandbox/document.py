@@ -37,6 +37,10 @@ _PARAMETER_CODES = {
 _OWN_PARAMETER_CODES = {("downloadBeneficiaryImportTemplate", "type"): "invalid_template_type"}
 _UNPROCESSABLE_PARAMETERS = frozenset({"listReviews"})  # documented with 422 where other lists say 400
 
+# Tags whose operations belong to one capability, and those that any credential may call.
+_INTELLIGENCE = frozenset({"Intelligence", "Reviews", "Verifications"})
+_OPEN = frozenset({"Authentication", "Reference Data", "Webhooks"})
+
 # One description of the API publishes the key set here, another at the root; both are served.
 _OTHER_PATHS = {"/.well-known/jwks.json": "/v1/.well-known/jwks.json"}
 
@@ -84,6 +88,8 @@ class Operation:
     method: str
     path: str
     authenticated: bool
+    anonymous: bool  # credentials may be left out
+    scope: str | None  # that credentials need, and the account as a capability
     keyed: bool  # an idempotency key has to be sent
     max_bytes: int  # of the request
     form: bool
@@ -120,15 +126,18 @@ class Document:
         self.operations: dict[str, Operation] = {operation.id: operation for operation in reader.operations()}
         self._fixed: dict[str, dict[str, Operation]] = {}
         self._templates: dict[str, tuple[re.Pattern[str], dict[str, Operation]]] = {}
-        for operation in self.operations.values():
+        # A path that two templates fit belongs to the one whose fixed segments come first.
+        for operation in sorted(
+            self.operations.values(), key=lambda one: [part[:1] == "{" for part in one.path.split("/")]
+        ):
             for path in filter(None, (operation.path, _OTHER_PATHS.get(operation.path))):
                 self._add_route(path, operation)
 
     def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """Return the operation behind a method and an undecoded path, with the path parameters.
+        """Return the operation behind a method and an undecoded path, with the unchecked texts of the path parameters.
 
         Raises:
-            Refusal: 404 for an unknown path, 405 for a method the path does not have, 400 for a malformed parameter.
+            Refusal: 404 for an unknown path, 405 for a method the path does not have.
         """
         parameters: dict[str, str] = {}
         methods = self._fixed.get(path)
@@ -138,7 +147,7 @@ class Document:
         if operation is None:
             allowed = ", ".join(sorted(methods))
             raise Refusal(405, "method_not_allowed", f"use one of: {allowed}", headers={"Allow": allowed})
-        return operation, operation.read_path(parameters) if parameters else parameters
+        return operation, parameters
 
     def _match(self, path: str) -> tuple[dict[str, Operation], dict[str, str]]:
         for pattern, methods in self._templates.values():
@@ -176,11 +185,14 @@ class _Reader:
         content = cast("Mapping[str, Json]", body.get("content", {}))
         media, form = content.get(_JSON), content.get(_FORM)
         operation_id = cast("str", operation["operationId"])
+        security = cast("Sequence[Json]", operation.get("security", self._document.get("security", [])))
         return Operation(
             id=operation_id,
             method=method.upper(),
             path=path,
-            authenticated=bool(operation.get("security", self._document.get("security"))),
+            authenticated=bool(security),
+            anonymous={} in security,
+            scope=_scope(cast("list[str]", operation["tags"])[0]),
             keyed=any(parameter["name"] == "Idempotency-Key" and parameter.get("required") for parameter in parameters),
             max_bytes=_MAX_BODY_BYTES if form is None else _file_limit(form) + _FORM_OVERHEAD,
             form=form is not None,
@@ -222,6 +234,10 @@ class _Reader:
         return self._resolved(target)
 
 
+def _scope(tag: str) -> str | None:
+    return "intelligence" if tag in _INTELLIGENCE else None if tag in _OPEN else "payouts"
+
+
 def _file_limit(form: Json) -> int:
     schema = cast("Json", form["schema"])
     file = cast("Mapping[str, Json]", schema["properties"])["file"]
@@ -231,5 +247,10 @@ def _file_limit(form: Json) -> int:
 @functools.cache
 def load_document() -> Document:
     """Return the package's document, compiled once a process."""
+    return Document(load_json())
+
+
+def load_json() -> Json:
+    """Return the package's document as it is published."""
     text = resources.files("anton_async.sandbox").joinpath("document.json").read_bytes()
-    return Document(msgspec.json.decode(text, type=dict[str, object]))
+    return msgspec.json.decode(text, type=dict[str, object])

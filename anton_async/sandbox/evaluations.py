@@ -1,7 +1,7 @@
 """Intelligence evaluations: create, validate, list, retrieve, evidence.
 
 Every use case answers at once but `payout_screening`, which is pending first and settles on the sandbox's clock.
-The anonymous surface is switched off here: every call needs credentials.
+Without credentials everything answers at once, tells nobody, and is found again only without credentials.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Evaluations:
         self._presenter = presenter
         self._pace = pace
         self._evaluations: Collection[Evaluation] = Collection()
+        self._anonymous: Collection[Evaluation] = Collection()
         merchant.on_wipe(self._wipe)
 
     def handlers(self) -> dict[str, Handler]:
@@ -69,6 +70,8 @@ class Evaluations:
     def create(self, call: Call) -> Answer:
         """Evaluate a party; a payout is screened in the background."""
         _check(call.body)
+        if call.anonymous:
+            return wrapped(self._evaluate_for_nobody(call.body).shown)
         if call.body["use_case"] != "payout_screening":
             return wrapped(self.evaluate(call.body).shown)
         entry = Evaluation(id=new_id("eval"), shown={}, pending=True)
@@ -100,11 +103,11 @@ class Evaluations:
 
     def retrieve(self, call: Call) -> Answer:
         """Show one evaluation, in the pending shape until it is settled."""
-        return wrapped(self._entry(call.id).shown)
+        return wrapped(self._entry(call).shown)
 
     def retrieve_evidence(self, call: Call) -> Answer:
         """Show what is behind an evaluation."""
-        entry = self._entry(call.id)
+        entry = self._entry(call)
         if entry.pending:
             raise not_found("evaluation")
         peers = cast("list[dict[str, object]]", entry.shown["peer_statuses"])
@@ -119,6 +122,12 @@ class Evaluations:
         entry = Evaluation(id=new_id("eval"), shown={})
         self._evaluations.add(entry)
         self._settle(entry, request)
+        return entry
+
+    def _evaluate_for_nobody(self, request: Mapping[str, object]) -> Evaluation:
+        entry = Evaluation(id=new_id("eval"), shown={})
+        self._anonymous.add(entry)
+        self._judge(entry, request)
         return entry
 
     def _process(self, entry: Evaluation, request: Mapping[str, object]) -> None:
@@ -142,14 +151,18 @@ class Evaluations:
         self._merchant.events.record("intelligence.evaluation.completed", {**told, **decided})
 
     def _settle(self, entry: Evaluation, request: Mapping[str, object]) -> None:
-        verdict = judge(_name(request))
-        if verdict.finding is not None:
-            entry.findings = [finding(entry.id, verdict, request)]
-        entry.shown = self._shown(entry, request, verdict)
+        verdict = self._judge(entry, request)
         if verdict.review is not None:
             self._reviews.open_for(
                 kind=verdict.review, evaluation_id=entry.id, entity=_entity(request), level=verdict.level
             )
+
+    def _judge(self, entry: Evaluation, request: Mapping[str, object]) -> Verdict:
+        verdict = judge(_name(request))
+        if verdict.finding is not None:
+            entry.findings = [finding(entry.id, verdict, request)]
+        entry.shown = self._shown(entry, request, verdict)
+        return verdict
 
     def _shown(self, entry: Evaluation, request: Mapping[str, object], verdict: Verdict) -> dict[str, object]:
         use_case, found = str(request["use_case"]), bool(entry.findings)
@@ -183,14 +196,14 @@ class Evaluations:
     def _after(self, share: float, action: functools.partial[None]) -> None:
         self._merchant.timeline.after(share * self._pace, action)
 
-    def _entry(self, evaluation_id: str) -> Evaluation:
-        entry = self._evaluations.get(evaluation_id)
+    def _entry(self, call: Call) -> Evaluation:
+        entry = (self._anonymous if call.anonymous else self._evaluations).get(call.id)
         if entry is None:
             raise not_found("evaluation")
         return entry
 
     def _wipe(self) -> None:
-        self._evaluations = Collection()
+        self._evaluations, self._anonymous = Collection(), Collection()
 
 
 def _entity(request: Mapping[str, object]) -> Mapping[str, object]:

@@ -6,7 +6,6 @@ latest 10,000 of them at least.
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from anton_async.sandbox import chance
 from anton_async.sandbox.paging import Collection
 from anton_async.sandbox.records import WebhookDelivery, WebhookEvent, WebhookSubscription, new_id
 from anton_async.sandbox.timeline import Timeline
@@ -140,4 +140,4 @@ class EventLog:
 
 def new_secret() -> str:
     """Return a fresh signing secret."""
-    return f"whsec_{secrets.token_hex(32)}"
+    return f"whsec_{chance.draw(32).hex()}"

@@ -52,7 +52,7 @@ class Exchanges:
     def rate(self, call: Call) -> Answer:
         """Show a rate for display."""
         sell, buy = call.text("sell_currency") or "", call.text("buy_currency") or ""
-        mid = _mid_market(sell, buy)
+        mid = _mid_market(sell, buy, status=400)
         customer = marked_up(mid, MARKUP)
         shown: dict[str, object] = {
             "sell_currency": sell,
@@ -178,10 +178,10 @@ def _told(record: FXQuote | FXExchange, names: tuple[str, ...]) -> dict[str, obj
     return {name: getattr(record, name) for name in names}
 
 
-def _mid_market(sell: str, buy: str) -> Decimal:
+def _mid_market(sell: str, buy: str, *, status: int = 422) -> Decimal:
     rate = rate_between(sell, buy)
     if rate is None or sell == buy:
-        raise Refusal(422, "currency_not_supported", f"{sell} cannot be exchanged for {buy}")
+        raise Refusal(status, "currency_not_supported", f"{sell} cannot be exchanged for {buy}")
     return rate
 
 

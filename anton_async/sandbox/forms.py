@@ -6,11 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from anton_async.sandbox.errors import Refusal
 
 _CHUNK = 64 * 1024
+
+_BROKEN = (HttpProcessingError, web.RequestPayloadError)
+# The last two are warnings, which a test suite may have turned into errors.
+_BROKEN_FORM = (*_BROKEN, ValueError, LookupError, BadContentDispositionHeader, BadContentDispositionParam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +74,25 @@ async def read_form(request: web.BaseRequest, limit: int) -> Form:
                     raise too_large(limit)
                 content += chunk
             parts.setdefault(part.name, Part(bytes(content), part.filename))
-    except ValueError:
+    except _BROKEN_FORM:
         raise _unreadable("the form cannot be read") from None
     return Form(parts)
 
 
 async def read_body(request: web.BaseRequest, limit: int) -> bytes:
-    """Read the body of a request; raises the 413 when it is larger than `limit` bytes."""
+    """Read the body of a request.
+
+    Raises:
+        Refusal: 400 when it cannot be unpacked, 413 when it is larger than `limit` bytes.
+    """
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise Refusal(413, "request_too_large", f"the request body is over {_megabytes(limit)}")
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise Refusal(413, "request_too_large", f"the request body is over {_megabytes(limit)}")
+    except _BROKEN:
+        raise Refusal(400, "bad_request", "the request body is not of its Content-Encoding") from None
     return bytes(body)
 
 

@@ -25,6 +25,7 @@ class Incoming:
     body: bytes
     form: Form | None = None  # of an upload; then `body` is empty
     unread: Refusal | None = None  # why body or form could not be read
+    anonymous: bool = False  # let in without credentials
 
     @property
     def target(self) -> Target:

@@ -7,7 +7,7 @@ transactions of an account add up to its balance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -52,7 +52,8 @@ class Account:
 class Ledger:
     """Holds one account a currency; payouts reserve, settle and release through it."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[Account, datetime], None]) -> None:
+        self._watch = watch  # told of every change of what is available
         self._accounts: dict[str, Account] = {}
         self.transactions: Collection[Transaction] = Collection()
 
@@ -73,6 +74,7 @@ class Ledger:
         account.available += amount
         if amount:
             self._post(account, "credit", amount, at, reference)
+        self._watch(account, at)
         return account
 
     def hold(self, currency: str, amount: Decimal, at: datetime) -> None:
@@ -89,6 +91,7 @@ class Ledger:
         account.available -= amount
         account.pending += amount
         account.updated_at = at
+        self._watch(account, at)
         return True
 
     def release(self, currency: str, amount: Decimal, at: datetime) -> None:
@@ -97,6 +100,7 @@ class Ledger:
         account.pending -= amount
         account.available += amount
         account.updated_at = at
+        self._watch(account, at)
 
     def pay(
         self, currency: str, amount: Decimal, at: datetime, *, fee: Decimal = Decimal(0), reference: str = ""
@@ -118,6 +122,7 @@ class Ledger:
             account.available += amount
             account.exchanged += amount
             self._post(account, "fx", amount, at, reference)
+            self._watch(account, at)
         return True
 
     def _open(self, currency: str, at: datetime) -> Account:

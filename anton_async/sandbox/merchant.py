@@ -16,6 +16,7 @@ from anton_async.clock import Clock
 from anton_async.sandbox.errors import not_found
 from anton_async.sandbox.events import EventLog
 from anton_async.sandbox.ledger import Ledger
+from anton_async.sandbox.limits import BalanceAlerts, VelocityLimits
 from anton_async.sandbox.paging import Collection
 from anton_async.sandbox.records import (
     Batch,
@@ -154,6 +155,8 @@ class Merchant:
         self.opening: dict[str, Decimal] = {}  # the balances that a reset brings back
         self.events: EventLog = EventLog(self.id, self.timeline)
         self.executed: Counter[str] = Counter()  # how often a change was carried out, by idempotency key
+        self.alerts: BalanceAlerts = BalanceAlerts(self.events, self.id)
+        self.velocity: VelocityLimits = VelocityLimits()
         self._wipers: list[Callable[[], None]] = []
         self.wipe_money()
         self.wipe_payees()
@@ -178,7 +181,7 @@ class Merchant:
 
     def wipe_money(self) -> None:
         """Forget every balance and movement of money."""
-        self.ledger: Ledger = Ledger()
+        self.ledger: Ledger = Ledger(self.alerts.watch)
         self.fx_quotes: Collection[FXQuoteEntry] = Collection()
         self.fx_exchanges: Collection[FXExchange] = Collection()
 

@@ -17,7 +17,6 @@ from anton_async.sandbox.tokens import TokenIssuer
 
 _FORM = "application/x-www-form-urlencoded"
 _LIVE_PREFIX = "ant_oc_live_"
-_SCOPE = "payouts intelligence"
 _MAX_FIELDS = 50
 
 
@@ -27,6 +26,7 @@ class OAuthClient:
 
     client_id: str
     client_secret: str
+    scope: str  # granted to each of its tokens, separated by blanks
 
     def __repr__(self) -> str:
         return f"OAuthClient(client_id={self.client_id!r})"
@@ -57,12 +57,12 @@ class TokenEndpoint:
         if not proofs:
             raise TokenRefusal(400, "invalid_request", "the DPoP header is missing")
         proof = self._check(proofs, target)
-        token = self._issuer.issue(self._client.client_id, proof.thumbprint, _SCOPE)
+        token = self._issuer.issue(self._client.client_id, proof.thumbprint, self._client.scope)
         response = {
             "access_token": token,
             "token_type": "DPoP",
             "expires_in": self._issuer.lifetime,
-            "scope": _SCOPE,
+            "scope": self._client.scope,
         }
         headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
         return Answer(200, msgspec.json.encode(response), headers), proof.jti

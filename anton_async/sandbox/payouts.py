@@ -96,6 +96,7 @@ class Payouts:
         source_currency = _source_currency(order, self._merchant)
         quote = self._quote(order, source_currency)
         priced = self._price(order)
+        self._merchant.velocity.check(source_currency, priced.source)
         at = self._merchant.now()
         if not self._merchant.ledger.reserve(source_currency, priced.reserve, at):
             raise Refusal(422, "insufficient_balance", "insufficient funds for this payout")

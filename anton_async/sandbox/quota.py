@@ -72,11 +72,16 @@ class Quota:
             name: Window(world_clock, limit, seconds, code) for name, (limit, seconds, code) in _SINGLE.items()
         }
         self._intelligence = Window(world_clock, _INTELLIGENCE_LIMIT, _MINUTE)
+        self._anonymous = Window(world_clock, _INTELLIGENCE_LIMIT, _MINUTE)  # of all addresses: here there is one
 
     def take(self, operation_id: str, path: str) -> None:
         """Count one request of an operation; raises the 429 when a window is full."""
         for window in self._windows(operation_id, path):
             window.take()
+
+    def take_anonymous(self) -> None:
+        """Count one request without credentials; raises the 429 when there were too many."""
+        self._anonymous.take()
 
     def headers(self, operation_id: str | None = None, path: str = "") -> dict[str, str]:
         """Return the three headers that go with every response: those of the window with the least room."""

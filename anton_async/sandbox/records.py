@@ -7,17 +7,18 @@ currency's scale.
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 import msgspec
+
+from anton_async.sandbox import chance
 
 PayoutMetadata = dict[str, str]
 
 
 def new_id(prefix: str) -> str:
     """Return a fresh opaque id such as `pay_9F...`."""
-    return f"{prefix}_{secrets.token_hex(13).upper()}"
+    return f"{prefix}_{chance.draw(13).hex().upper()}"
 
 
 class Shown(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

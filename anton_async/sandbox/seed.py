@@ -7,14 +7,17 @@ beneficiary:
      "beneficiaries": [{"id": "ben_1", "display_name": "Jane Smith"}],
      "instruments": [{"id": "ins_1", "beneficiary_id": "ben_1", "currency": "USD"}]}
 
+`balance_alerts` are thresholds by currency, below which `balance.low` is told; `velocity_limits` are the largest
+payouts by the currency they are paid from.
+
 Seeded payouts stay in the status they are given; those under way hold their reserve on top of the seeded balance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import msgspec
@@ -70,41 +73,70 @@ class _Seed(msgspec.Struct, forbid_unknown_fields=True):
     balances: dict[str, Decimal] = msgspec.field(
         default_factory=lambda: {currency: Decimal(amount) for currency, amount in _DEFAULT_BALANCES.items()}
     )
+    balance_alerts: dict[str, Decimal] = {}
+    velocity_limits: dict[str, Decimal] = {}
     beneficiaries: list[_Item] = []
     instruments: list[_Item] = []
     batches: list[_Item] = []
     payouts: list[_Item] = []
 
 
-def plant(source: SeedSource | None, merchant: Merchant) -> None:
-    """Fill a new merchant from a seed.
+def plant(source: SeedSource | bytes | None, merchant: Merchant) -> None:
+    """Fill a new merchant from a seed, encoded or not.
 
     Raises:
         ValueError: The seed has an unknown field, a wrong type, an id used twice, or points to an id it does not hold.
     """
-    seed = _read(source)
+    try:
+        seed = msgspec.json.decode(source if isinstance(source, bytes) else encoded(source), type=_Seed)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"The seed cannot be read: {error}.") from None
     for currency, amount in seed.balances.items():
         if not amount.is_finite() or amount < 0:
             raise ValueError(f"The seeded balance in {currency} must be a decimal of 0 or more.")
         merchant.opening[currency] = amount
         merchant.ledger.deposit(currency, amount, merchant.now())
+    for currency, threshold in _positive("balance alert", seed.balance_alerts):
+        merchant.alerts.set(currency, threshold, merchant.ledger.account(currency))
+    for currency, limit in _positive("velocity limit", seed.velocity_limits):
+        merchant.velocity.set(currency, limit)
     planter = _Planter(merchant)
-    for item in seed.beneficiaries:
-        planter.plant_beneficiary(item)
-    for item in seed.instruments:
-        planter.plant_instrument(item)
-    for item in seed.batches:
-        planter.plant_batch(item)
-    for item in seed.payouts:
-        planter.plant_payout(item)
+    for name, items, put in (
+        ("beneficiaries", seed.beneficiaries, planter.plant_beneficiary),
+        ("instruments", seed.instruments, planter.plant_instrument),
+        ("batches", seed.batches, planter.plant_batch),
+        ("payouts", seed.payouts, planter.plant_payout),
+    ):
+        for number, item in enumerate(items):
+            try:
+                put(item)
+            except ValueError as error:
+                raise ValueError(f"{name}[{number}] of the seed: {error}") from None
+            except InvalidOperation:
+                raise ValueError(f"{name}[{number}] of the seed: an amount is no decimal.") from None
 
 
-def _read(source: SeedSource | None) -> _Seed:
-    if source is None:
-        return _Seed()
-    if isinstance(source, Mapping):
-        return msgspec.convert(source, _Seed)
-    return msgspec.json.decode(Path(source).read_bytes(), type=_Seed)
+def encoded(source: SeedSource | None) -> bytes:
+    """Return a seed as JSON.
+
+    Raises:
+        ValueError: It is a file that cannot be read, or a mapping with something in it that JSON does not have.
+    """
+    try:
+        if source is None or isinstance(source, Mapping):
+            return msgspec.json.encode(source or {})
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise ValueError(f"The seed file {source} cannot be read: {error.strerror}.") from None
+    except TypeError as error:
+        raise ValueError(f"The seed cannot be written as JSON: {error}.") from None
+
+
+def _positive(what: str, amounts: Mapping[str, Decimal]) -> Iterator[tuple[str, Decimal]]:
+    for currency, amount in amounts.items():
+        if not amount.is_finite() or amount <= 0:
+            raise ValueError(f"The {what} in {currency} must be a decimal above 0.")
+        yield currency, amount
 
 
 class _Planter:

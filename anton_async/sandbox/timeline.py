@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from anton_async.clock import Clock
+from anton_async.sandbox import chance
 
 Action = Callable[[], None]
 
@@ -21,7 +22,7 @@ class Timeline:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._due: list[tuple[float, int, datetime, Action]] = []
+        self._due: list[tuple[float, int, datetime, bytes, Action]] = []
         self._serial = 0
         self._acting: tuple[float, datetime] | None = None
 
@@ -33,16 +34,18 @@ class Timeline:
         """Carry out `action` once `seconds` have passed."""
         tick, moment = self._moment()
         self._serial += 1
-        heapq.heappush(self._due, (tick + seconds, self._serial, moment + timedelta(seconds=seconds), action))
+        due = (tick + seconds, self._serial, moment + timedelta(seconds=seconds), chance.new_seed(), action)
+        heapq.heappush(self._due, due)
 
     def advance(self) -> None:
         """Carry out everything that is due."""
         now = self._clock.monotonic()
         while self._due and self._due[0][0] <= now:
-            tick, _, moment, action = heapq.heappop(self._due)
+            tick, _, moment, seed, action = heapq.heappop(self._due)
             self._acting = (tick, moment)
             try:
-                action()
+                with chance.drawn_from(seed):
+                    action()
             finally:
                 self._acting = None
 

@@ -56,10 +56,10 @@ class Grant:
 class TokenIssuer:
     """Issues and verifies access tokens."""
 
-    def __init__(self, clock: Clock, *, lifetime: int) -> None:
+    def __init__(self, clock: Clock, *, lifetime: int, key: ECKey | None = None) -> None:
         self._clock = clock
         self.lifetime = lifetime
-        self._key = ECKey.generate_key("P-256")
+        self._key = key or ECKey.generate_key("P-256")
         self._kid = self._key.thumbprint()
         self._verified: dict[str, Grant] = {}
 

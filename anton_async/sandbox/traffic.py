@@ -16,6 +16,7 @@ class SeenRequest:
     path: str
     operation_id: str | None  # None when no operation has this path and method
     status: int  # also when the answer was dropped
+    code: str | None  # of the error that was answered
     delivered: bool
     replayed: bool
     idempotency_key: str | None
@@ -32,6 +33,10 @@ class Traffic:
     def add(self, request: SeenRequest) -> None:
         """Note one request."""
         self._requests.append(request)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._requests.clear()
 
     def requests(self) -> list[SeenRequest]:
         """Return what was seen so far."""

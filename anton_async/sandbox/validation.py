@@ -58,7 +58,7 @@ class Rules:
 
     @functools.cached_property
     def _validator(self) -> Draft202012Validator:
-        return Draft202012Validator(self._schema, validate_formats=True)
+        return compiled(self._schema)
 
     def accepts(self, value: object) -> bool:
         """Tell whether the value keeps every rule."""
@@ -87,6 +87,11 @@ class Rules:
                 raise invalid_body(f"unknown field {_quoted(field)}")
             problems.append(_problem(error))
         raise invalid(*problems)
+
+
+def compiled(schema: Json) -> Draft202012Validator:
+    """Return the validator of a schema, formats included."""
+    return Draft202012Validator(schema, validate_formats=True)
 
 
 def decoded(raw: bytes) -> object:

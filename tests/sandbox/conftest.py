@@ -25,7 +25,7 @@ async def open_sandbox(clock: SteppedClock) -> AsyncIterator[OpenSandbox]:
     async with AsyncExitStack() as stack:
 
         async def start(**options: Any) -> Wire:
-            chosen: dict[str, Any] = {"seed": SEED, "clock": clock, **options}
+            chosen: dict[str, Any] = {"seed": SEED, "clock": clock, "check_answers": True, **options}
             sandbox = await stack.enter_async_context(Sandbox(**chosen))
             timeout = aiohttp.ClientTimeout(total=10)
             session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))

@@ -6,6 +6,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from anton_async.sandbox import Sandbox
 from tests.sandbox.conftest import OpenSandbox
 from tests.sandbox.wire import Wire
 
@@ -159,3 +160,33 @@ async def test_on_chain_is_refused_by_the_newest_edition(wire: Wire) -> None:
 
     assert reply.status == 422
     assert json.dumps(reply.json).count('"method"') == 1
+
+
+BLOCKED = {"insufficient_scope": "scopes", "capability_required": "capabilities"}
+
+
+@pytest.mark.parametrize("code", sorted(BLOCKED))
+@pytest.mark.parametrize("held", ["payouts", "intelligence"])
+async def test_each_surface_needs_its_capability_and_scope(open_sandbox: OpenSandbox, code: str, held: str) -> None:
+    wire = await open_sandbox(**{BLOCKED[code]: [held]})
+    surfaces = {"payouts": "/v1/payouts", "intelligence": "/v1/intelligence/reviews", "any": "/v1/webhooks"}
+
+    replies = {name: await wire.call("GET", path) for name, path in surfaces.items()}
+
+    refused = {name: reply.code for name, reply in replies.items() if reply.status == 403}
+    assert refused == {name: code for name in ("payouts", "intelligence") if name != held}
+    granted = "payouts intelligence" if BLOCKED[code] == "capabilities" else held
+    assert (await wire.ask_token()).json["scope"] == granted
+
+
+async def test_the_missing_capability_is_named_before_the_missing_scope(open_sandbox: OpenSandbox) -> None:
+    wire = await open_sandbox(capabilities=["intelligence"], scopes=["intelligence"])
+
+    reply = await wire.call("POST", "/v1/payouts", body={}, key="k")
+
+    assert (reply.status, reply.code) == (403, "capability_required")
+
+
+def test_an_unknown_scope_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="payouts and intelligence"):
+        Sandbox(scopes=["payout"])

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import pytest
+
 from anton_async.sandbox import Sandbox
-from tests.sandbox.contract import OPERATIONS, problems
+from anton_async.sandbox.call import Call
+from anton_async.sandbox.contract import load_contract
+from anton_async.sandbox.errors import Answer
+from tests.sandbox.conftest import OpenSandbox
+from tests.sandbox.contract import OPERATIONS
 from tests.sandbox.test_validation import INDIVIDUAL
 from tests.sandbox.wire import BENEFICIARY, Reply, Wire
 
 
 def check(operation_id: str, reply: Reply) -> None:
     """Check an answer against what the document declares for its status."""
-    assert problems(operation_id, reply.status, reply.content_type, reply.json) == []
+    answer = Answer(reply.status, reply.body, content_type=reply.content_type)
+    assert load_contract().problems(operation_id, answer) == []
 
 
 async def test_every_answer_keeps_the_document(wire: Wire) -> None:
@@ -60,8 +67,8 @@ async def test_every_answer_about_payees_keeps_the_document(wire: Wire) -> None:
 
 
 def test_the_sandbox_serves_every_operation_of_the_document() -> None:
-    service = Sandbox()._service  # pyright: ignore[reportPrivateUsage]
-    served = {*service._handlers, "createAccessToken", "getJWKS"}  # pyright: ignore[reportPrivateUsage]
+    service = Sandbox()._world.service  # pyright: ignore[reportPrivateUsage] - what is served, whole
+    served = {*service._handlers, "createAccessToken", "getJWKS"}  # pyright: ignore[reportPrivateUsage] - the same
 
     missing, surplus = sorted(set(OPERATIONS) - served), sorted(served - set(OPERATIONS))
     assert not missing, (
@@ -69,3 +76,51 @@ def test_the_sandbox_serves_every_operation_of_the_document() -> None:
         "(anton_async/sandbox/payouts.py shows how), return it from handlers(), and enter a new class in service.py."
     )
     assert not surplus, f"The document has no {', '.join(surplus)}: remove the handlers from anton_async/sandbox."
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Answer(418, b'{"error": {"message": "x", "code": "x"}}'), "listBalances 418 is not declared"),
+        (Answer(200, b'{"data": [{"id": 1}]}'), "listBalances 200: "),
+        (Answer(200, b'{"data": [], "more": 1}'), "listBalances 200: "),
+        (Answer(200, b"{}", content_type="text/csv"), "listBalances 200 is text/csv"),
+        (Answer(200, b""), "listBalances 200 has no body"),
+    ],
+)
+async def test_an_answer_that_breaks_the_document_is_a_fault_where_answers_are_checked(
+    open_sandbox: OpenSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    answer: Answer,
+    problem: str,
+) -> None:
+    def respond(_: Call) -> Answer:
+        return answer
+
+    statuses: list[int] = []
+    for checked in (False, True):
+        wire = await open_sandbox(check_answers=checked)
+        service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setitem(service._handlers, "listBalances", respond)  # pyright: ignore[reportPrivateUsage]
+        statuses.append((await wire.call("GET", "/v1/balances")).status)
+
+    assert statuses == [answer.status, 500]
+    assert problem in caplog.text
+
+
+async def test_a_handler_that_falls_over_is_a_500_in_the_envelope(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fall_over(_: Call) -> Answer:
+        raise ZeroDivisionError
+
+    service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setitem(service._handlers, "createPayout", fall_over)  # pyright: ignore[reportPrivateUsage]
+
+    broken = await wire.pay("k")
+    monkeypatch.undo()
+
+    assert (broken.status, broken.code) == (500, "internal_error")
+    assert "ZeroDivisionError" in caplog.text
+    assert (await wire.pay("k")).status == 201

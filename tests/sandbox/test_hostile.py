@@ -23,7 +23,7 @@ from tests.support.clock import SteppedClock
 VALUES: tuple[Any, ...] = (
     None, "", " ", "x" * 5000, "\0", "NaN", "1e9", "-1", "0", "000000000001.50", "9" * 12, "0." + "9" * 300,
     "١٢", "EUR", "XX", -1, 0, 10**30, 1.5, True, [], {}, [None], {"": None}, "0001-01-01", "9999-12-31T23:59:59.999Z",
-    "2026-02-30", "https://[::1", "https://127.1/", "javascript:1",
+    "2026-02-30", "2026-06-30T23:59:60Z", "https://[::1", "https://127.1/", "javascript:1",
 )  # fmt: skip
 IDS = {"id": BENEFICIARY, "importID": "imp_1", "uboId": "vubo_1", "currency": "USD"}
 

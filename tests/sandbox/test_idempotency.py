@@ -59,7 +59,7 @@ async def test_a_key_belongs_to_its_path(wire: Wire) -> None:
 async def test_a_key_is_forgotten_after_24_hours(wire: Wire) -> None:
     first = await wire.pay("k1")
     wire.clock.step(24 * 3600 - 1)
-    wire._token = None  # pyright: ignore[reportPrivateUsage]  # the old token has expired
+    wire._token = None  # pyright: ignore[reportPrivateUsage] - the old token has expired
     kept = await wire.pay("k1")
     wire.clock.step(1)
     forgotten = await wire.pay("k1")

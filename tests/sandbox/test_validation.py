@@ -161,7 +161,7 @@ async def test_an_unknown_parameter_is_ignored(wire: Wire) -> None:
     ("method", "path", "status", "code"),
     [
         ("GET", "/v1/nothing", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("POST", "/", 404, "not_found"),
         ("GET", "/v1/payouts/", 404, "not_found"),
         ("DELETE", "/v1/payouts", 405, "method_not_allowed"),
         ("GET", "/oauth/token", 405, "method_not_allowed"),
