@@ -2,7 +2,7 @@
 
     AntonError
     ├── ConfigurationError              the client cannot work as configured
-    ├── RequestValidationError          a request would break the API's rules; `.field` names the place
+    ├── RequestValidationError          a request would break the API's rules; `.field_errors` names the places
     ├── ApiError                        the API answered with an error status
     │   ├── BadRequestError             400
     │   ├── AuthenticationError         401, and refusals of the token endpoint
@@ -35,8 +35,8 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 if TYPE_CHECKING:
     from anton_async.models.enums import ErrorCode
@@ -45,6 +45,12 @@ _CONCLUSIVE = frozenset({400, 404, 410, 422})
 _UNREAD = frozenset({"bad_request", "missing_idempotency_key"})
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+Problem: TypeAlias = tuple[str, str]
+"""The dotted path of a field, and what is wrong with it."""
+
+MAX_PROBLEMS = 10
+"""How many of them the message of one error shows."""
 
 
 def printable(text: str, limit: int = 500) -> str:
@@ -124,15 +130,33 @@ class ConfigurationError(AntonError):
 
 
 class RequestValidationError(AntonError):
-    """A request would break a rule of the API; raised before anything is sent.
+    """A request would break rules of the API; raised before anything is sent. No value is repeated.
 
     Attributes:
-        field: dotted path of the offending parameter, such as `individual.address.country`.
+        field: dotted path of the first wrong argument, such as `individual.address.country`.
+        field_errors: what is wrong, by the dotted path of the argument; the first problems where there are many.
     """
 
-    def __init__(self, message: str, *, field: str | None = None, idempotency_key: str | None = None) -> None:
-        super().__init__(message if field is None else f"{field}: {message}", idempotency_key=idempotency_key)
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        others: Sequence[Problem] = (),
+        idempotency_key: str | None = None,
+    ) -> None:
+        problems = [(field or "", message), *others]
+        shown = [f"{name}: {text}" if name else text for name, text in problems[:MAX_PROBLEMS]]
+        more = ["and more"] if len(problems) > MAX_PROBLEMS else []
+        super().__init__("; ".join([*shown, *more]), idempotency_key=idempotency_key)
         self.field = field
+        self.field_errors: dict[str, list[str]] = _by_field([problem for problem in problems if problem[0]])
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> RequestValidationError:
+        """Return one error about all `problems`, of which there is at least one."""
+        (field, message), *others = problems
+        return cls(message, field=field or None, others=others)
 
 
 class ApiError(AntonError):
@@ -174,7 +198,9 @@ class ApiError(AntonError):
         self.status = status
         self.code: ErrorCode | str | None = code
         self.details = details
-        self.is_retryable: bool = status in _PASSING or (status == 409 and code == "idempotency_in_flight")
+        # A 409 without a readable code may be about a request under the same key that is still running.
+        in_flight = status == 409 and (code is None or code == "idempotency_in_flight" or code.isdecimal())
+        self.is_retryable: bool = status in _PASSING or in_flight
 
     @property
     def settles_earlier_attempts(self) -> bool:
@@ -194,10 +220,7 @@ class ApiError(AntonError):
     @property
     def field_errors(self) -> dict[str, list[str]]:
         """What the API found wrong, by the dotted path of the field; empty when it named no field."""
-        found: dict[str, list[str]] = {}
-        for field, message in _problems(self.details):
-            found.setdefault(field, []).append(message)
-        return found
+        return _by_field(_problems(self.details))
 
     def __str__(self) -> str:
         text = f"{self.status} {self.code}: {super().__str__()}" if self.code else f"{self.status}: {super().__str__()}"
@@ -205,7 +228,14 @@ class ApiError(AntonError):
         return "; ".join([text, *problems[:5]])
 
 
-def _problems(details: object) -> list[tuple[str, str]]:
+def _by_field(problems: Sequence[Problem]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for field, message in problems:
+        found.setdefault(field, []).append(message)
+    return found
+
+
+def _problems(details: object) -> list[Problem]:
     """Return field and message of each entry of `details` that has both, safe for a log line."""
     entries = cast("list[object]", details) if isinstance(details, list) else []
     found = [cast("dict[str, object]", entry) for entry in entries if isinstance(entry, dict)]

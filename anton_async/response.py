@@ -27,7 +27,7 @@ class ApiResponse(Generic[T_co]):
 
     data: T_co
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     request_id: str | None
     idempotency_key: str | None
     idempotent_replayed: bool

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
 import msgspec
 
-from anton_async.config import RequestOptions, check_timeout
+from anton_async.config import check_timeout
 from anton_async.errors import AntonError, ConfigurationError, Outcome, RequestValidationError
 from anton_async.models import Payout
 from anton_async.resources import payouts
-from anton_async.resources.operations import CREATE_PAYOUT
+from anton_async.resources.operations import CANCEL_PAYOUT, CREATE_PAYOUT
+from anton_async.transport.retry_after import read_date
 from anton_async.transport.unsettled import Unsettled, kept
 
-_CLOCK_TOLERANCE = dt.timedelta(seconds=5)
-"""How far the machine's clock may be ahead: what was made before that is a twin, and what is missed stays unknown."""
+_TOLERANCE = 5.0  # seconds; what was made longer before the first sending is a twin
+_MOST_AHEAD = 24 * 3600.0  # seconds that a server's clock is believed to be ahead of ours
 _SAME = ("beneficiary_id", "instrument_id", "dest_currency", "method", "purpose", "reference")
 
 
@@ -59,7 +59,7 @@ class Payouts(payouts.Payouts):
             wanted = self._transport.settings.timeout if timeout is None else check_timeout(timeout)
         except ConfigurationError as refusal:
             raise _about(refusal, error) from None
-        call = replace(unsettled.call, timeout=wanted)
+        call = msgspec.structs.replace(unsettled.call, timeout=wanted)
         try:
             return cast("Payout", (await self._transport.send(call, key_life=unsettled.life)).data)
         except AntonError as failure:
@@ -75,7 +75,7 @@ class Payouts(payouts.Payouts):
 
     def _check(self, error: BaseException) -> Unsettled:
         unsettled = kept(error)
-        if unsettled is None or not issubclass(unsettled.call.operation.response, Payout):
+        if unsettled is None or unsettled.call.operation not in {CREATE_PAYOUT, CANCEL_PAYOUT}:
             refusal = RequestValidationError(
                 "carries no payout with an unknown outcome: give what `create` or `cancel` raised in this process, or"
                 " repeat the same arguments under the same idempotency_key.",
@@ -90,23 +90,38 @@ class Payouts(payouts.Payouts):
             )
         return unsettled
 
-    async def _look_up(self, unsettled: Unsettled, timeout: float) -> Payout | str:
-        """Return the one payout that is what was sent, or why it cannot be told."""
+    async def _look_up(self, unsettled: Unsettled, timeout: float, now: float | None = None) -> Payout | str:
+        """Return the one payout that is what was sent, or why it cannot be told.
+
+        Args:
+            unsettled: what was sent.
+            timeout: seconds for each request.
+            now: Unix time by the server's clock; as far as it is known already when left out.
+        """
         order = cast("dict[str, str]", msgspec.json.decode(unsettled.call.body or b"{}"))
-        since = dt.datetime.fromtimestamp(unsettled.life.sent_at, dt.UTC) - _CLOCK_TOLERANCE
-        options: RequestOptions = {"timeout": timeout, "max_retries": unsettled.call.max_retries}
-        candidates = self.list(limit=100, reference=order["reference"], created_after=since, **options)
+        clock = self._transport.clock
+        assumed = self._transport.server_time() if now is None else now
+        sent_at = assumed - unsettled.life.age(clock)
         try:
-            found = [payout async for payout in candidates if payout.batch_id is None and _is(payout, order)]
+            answer = await self.with_response.list(
+                limit=100,
+                reference=order["reference"],
+                created_after=dt.datetime.fromtimestamp(sent_at, dt.UTC) - dt.timedelta(seconds=_TOLERANCE),
+                timeout=timeout,
+                max_retries=unsettled.call.max_retries,
+            )
         except AntonError as failure:
             return f"looking it up failed with {type(failure).__name__}: {failure.message}"
+        theirs = read_date([answer.headers["Date"]]) if "Date" in answer.headers else None
+        # Only ever a later beginning: with an earlier one, an answer from a cache would let an older twin in.
+        if now is None and theirs is not None and _TOLERANCE < theirs - assumed < _MOST_AHEAD:
+            return await self._look_up(unsettled, timeout, theirs)
+        if answer.data.has_more:
+            return "more payouts share its reference than can be told apart"
+        found = [payout for payout in answer.data.data if payout.batch_id is None and _is(payout, order)]
         if len(found) == 1:
             return found[0]
-        return (
-            f"{len(found)} payouts like it were found, where one was expected"
-            if found
-            else "no payout like it was found"
-        )
+        return f"{len(found)} payouts like it were found" if found else "no payout like it was found"
 
 
 def _about(refusal: AntonError, error: BaseException) -> AntonError:

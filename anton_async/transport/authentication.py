@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 from yarl import URL
 
 from anton_async.auth.authorization import Anonymous, Authorization, Bearer, DPoPBound, TokenCall
 from anton_async.auth.challenge import dpop_parameter
-from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
 from anton_async.auth.nonces import NonceTurns
-from anton_async.auth.proof import Prover
 from anton_async.auth.tokens import AccessToken, TokenSource, read_token
 from anton_async.clock import Clock
 from anton_async.errors import AuthenticationError, Outcome, ReadTimeoutError, printable
 from anton_async.transport.decode import error_code, read_error, request_id
 from anton_async.transport.wire import Wire, WireAnswer
+
+if TYPE_CHECKING:
+    from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials
 
 _MINT_TIMEOUT = 30.0  # seconds; every caller waits for the same mint, so it must not hang with one of them
 _RECENT_TOKENS = 8  # whose calls may still be under way
@@ -31,8 +32,7 @@ _TOKEN_BODY = b"grant_type=client_credentials"
 _TOKEN_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass(slots=True)
-class Repeats:
+class Repeats(msgspec.Struct):
     """How many repeats one logical call still has, by reason.
 
     Attributes:
@@ -59,12 +59,21 @@ class Repeats:
 class Authenticator(Protocol):
     """Authorises the calls of one client."""
 
+    @property
+    def offset(self) -> float:
+        """Seconds by which the servers' clock is known to be ahead of ours."""
+        ...
+
     async def authorize(self) -> Authorization:
         """Return what authorises the next attempt, fetching a token where one is needed."""
         ...
 
     def wants_repeat(self, authorization: Authorization, answer: WireAnswer, repeats: Repeats) -> bool:
         """Learn from `answer`; return whether the same request should be sent again with a new proof or token."""
+        ...
+
+    def may_be_copy(self, authorization: Authorization, answer: WireAnswer) -> bool:
+        """Return whether `answer` may be about a copy of the request, made on its way, while another was executed."""
         ...
 
     def unanswered(self, authorization: Authorization) -> None:
@@ -86,6 +95,7 @@ class KeyAuthenticator:
     def __init__(self, credentials: ApiKeyCredentials) -> None:
         self._credentials = credentials
         self._bearer = Bearer(credentials)
+        self.offset: float = 0.0
 
     async def authorize(self) -> Authorization:
         """Return the key."""
@@ -94,6 +104,11 @@ class KeyAuthenticator:
     def wants_repeat(self, authorization: Authorization, answer: WireAnswer, repeats: Repeats) -> bool:
         """Return False: a refused key stays refused."""
         del authorization, answer, repeats
+        return False
+
+    def may_be_copy(self, authorization: Authorization, answer: WireAnswer) -> bool:
+        """Return False: a key serves copies as well."""
+        del authorization, answer
         return False
 
     def unanswered(self, authorization: Authorization) -> None:
@@ -115,6 +130,8 @@ class DPoPAuthenticator:
     """
 
     def __init__(self, credentials: OAuthCredentials, token_url: URL, wire: Wire, clock: Clock) -> None:
+        from anton_async.auth.proof import Prover  # noqa: PLC0415 - brings the cryptography, as OAuthCredentials do
+
         self._credentials = credentials
         self._token_url = token_url
         self._wire = wire
@@ -124,10 +141,15 @@ class DPoPAuthenticator:
         self._tokens = TokenSource(self._fetch, clock)
         self._recent: deque[str] = deque(maxlen=_RECENT_TOKENS)
 
+    @property
+    def offset(self) -> float:
+        """Seconds by which the servers' clock was found to be ahead of ours."""
+        return self._prover.offset
+
     async def authorize(self) -> Authorization:
         """Return a good token with our key, when a request may leave."""
         while True:
-            token = await self._tokens.get()
+            token = self._tokens.fresh() or await self._tokens.get()
             if self._turns.open:
                 return DPoPBound(token, self._prover, self._turns)
             await self._turns.wait()
@@ -161,6 +183,15 @@ class DPoPAuthenticator:
             self._tokens.invalidate(authorization.token)
             return repeats.take("token")
         return False
+
+    def may_be_copy(self, authorization: Authorization, answer: WireAnswer) -> bool:
+        """Return whether the proof was refused for what it had in common with one that was good: its id or its nonce."""
+        if answer.status != 401 or not isinstance(authorization, DPoPBound):
+            return False
+        refused_for = {error_code(answer), _dpop_error(answer)}
+        return "invalid_dpop_proof" in refused_for or (
+            "use_dpop_nonce" in refused_for and authorization.nonce is not None
+        )
 
     def redact(self, text: str) -> str:
         """Return `text` without the secret and the tokens, also those that have just ended."""

@@ -31,6 +31,7 @@ from anton_async.transport.wire import WireAnswer
 
 T = TypeVar("T")
 
+_LARGEST_ERROR = 64 * 1024  # bytes
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _AT = re.compile(r" - at `(?P<path>\$.*)`$")
@@ -200,7 +201,8 @@ def _problem(
 ) -> tuple[str | None, str | None, list[object] | dict[str, object] | None]:
     """Read code, message and details from `{"error": {...}}`, from OAuth's flat form, or from the oldest flat form."""
     try:
-        found = _each_text(msgspec.json.decode(body), redact)
+        # What is larger is no error of the API's, and reading all of it would hold up the loop.
+        found = _each_text(msgspec.json.decode(body), redact) if len(body) <= _LARGEST_ERROR else None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

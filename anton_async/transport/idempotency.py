@@ -5,9 +5,11 @@ Source: https://docs.antonpayments.com/api-reference/idempotency
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
-from dataclasses import dataclass
+
+import msgspec
 
 from anton_async.clock import Clock
 from anton_async.errors import RequestValidationError
@@ -36,13 +38,12 @@ def check_key(key: object) -> str:
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLife:
+class KeyLife(msgspec.Struct, frozen=True):
     """When a key was first sent, on both clocks: wall time may be set back, and monotonic time stops in standby.
 
     Attributes:
         sent_at: Unix time.
-        sent_at_tick: monotonic time.
+        sent_at_tick: monotonic time; minus infinity for a key that may not be sent any more.
     """
 
     sent_at: float
@@ -53,7 +54,11 @@ class KeyLife:
         """Return the life of a key that is sent now."""
         return cls(clock.time(), clock.monotonic())
 
+    def age(self, clock: Clock) -> float:
+        """Return how many seconds ago it began, by the clock that went further."""
+        wall = clock.time() - self.sent_at
+        return wall if self.sent_at_tick == -math.inf else max(wall, clock.monotonic() - self.sent_at_tick)
+
     def left(self, clock: Clock) -> float:
         """Return for how many seconds a request under the key may be repeated; after that it could be a second one."""
-        age = max(clock.time() - self.sent_at, clock.monotonic() - self.sent_at_tick)
-        return RESEND_WINDOW - age
+        return -math.inf if self.sent_at_tick == -math.inf else RESEND_WINDOW - self.age(clock)

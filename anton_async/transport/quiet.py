@@ -11,20 +11,22 @@ exception's type says about it.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import select
 from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
+import msgspec
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+
+_CAN_POLL = hasattr(select, "poll")  # Windows has none
 
 _quiet: WeakSet[aiohttp.BaseConnector] = WeakSet()
 _used: WeakSet[object] = WeakSet()
 _watched: WeakKeyDictionary[aiohttp.ClientRequest, Evidence] = WeakKeyDictionary()
 
 
-@dataclass(slots=True)
-class Evidence:
+class Evidence(msgspec.Struct):
     """Whether a request was handed a connection of a quiet pool, and so may have been sent."""
 
     connected: bool = False
@@ -48,17 +50,19 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
         while True:
             connection = await connect(req, traces, timeout)
             protocol = connection.protocol
-            try:
-                # Lets the loop read what has arrived and was not seen yet. Twice, because a step that is queued behind
-                # a busy callback runs before the loop looks at its sockets.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-            except asyncio.CancelledError:
-                connection.close()
-                raise
             fresh = protocol not in _used
+            if fresh or not _is_silent(connection):
+                try:
+                    # Lets the loop read what has arrived and was not seen yet. Twice, because a step that is queued
+                    # behind a busy callback runs before the loop looks at its sockets.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    connection.close()
+                    raise
             if protocol is not None and not protocol.should_close and (fresh or protocol.is_connected()):
-                _used.add(protocol)
+                if fresh:
+                    _used.add(protocol)
                 if (evidence := _watched.get(req)) is not None:
                     evidence.connected = True
                 return connection
@@ -66,4 +70,15 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
             if fresh:  # connecting again would meet the same
                 raise aiohttp.ClientConnectionError("The server spoke before it was asked")
 
-    connector.connect = connect_quietly  # type: ignore[method-assign]
+    connector.connect = connect_quietly  # type: ignore[method-assign]  # aiohttp has no hook for this
+
+
+def _is_silent(connection: Connection) -> bool:
+    """Return whether nothing has arrived at the socket that the loop has not read yet; asking costs no loop turn."""
+    socket = None if connection.transport is None else connection.transport.get_extra_info("socket")
+    handle = -1 if socket is None else socket.fileno()
+    if handle < 0 or not _CAN_POLL:
+        return False
+    arrivals = select.poll()
+    arrivals.register(handle, select.POLLIN)
+    return not arrivals.poll(0)

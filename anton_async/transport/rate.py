@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+import itertools
+from collections import deque
+from collections.abc import Mapping
+from typing import Self
 
 from multidict import CIMultiDictProxy
 
@@ -26,6 +28,7 @@ from anton_async.transport.retry_after import read_date
 
 _WINDOW = 60.0  # seconds
 _MARGIN = 0.25  # seconds; the API counts a request when it arrives, a little after we do
+_ROUNDING = 0.05  # seconds; at the latest it has counted a request when its answer is here
 _MAX_ENDPOINTS = 256
 
 
@@ -36,38 +39,85 @@ class _Window:
         self.limit = limit
         self.turn = asyncio.Lock()
         self._clock = clock
-        self._ends: list[float] = []
+        self._ends: list[list[float]] = []  # a heap of pairs: until when a request counts, as it left and as it ended
+        self._gone: deque[float] = deque()
         self._closed_until = 0.0
 
     def wait(self) -> float:
         """Return for how many seconds nothing may leave."""
         now = self._clock.monotonic()
-        while self._ends and self._ends[0] <= now:
-            heapq.heappop(self._ends)
+        self._forget(now)
         closed = self._closed_until - now
         over = len(self._ends) - self.limit
-        return closed if over < 0 else max(closed, heapq.nsmallest(over + 1, self._ends)[-1] - now)
+        if over < 0:
+            return closed
+        # The first of a heap is its smallest; any other has to be looked for, which takes long in a large quota.
+        opens = self._ends[0] if over == 0 else heapq.nsmallest(over + 1, self._ends)[-1]
+        return max(closed, opens[0] - now)
+
+    def _forget(self, now: float) -> None:
+        """Drop what counts no longer; a request whose answer was late counts for a minute from its answer."""
+        while self._ends and self._ends[0][0] <= now:
+            first = self._ends[0]
+            if first[1] > now:
+                heapq.heapreplace(self._ends, [first[1], first[1]])
+            else:
+                self._gone.append(heapq.heappop(self._ends)[0])
+        while self._gone and self._gone[0] <= now - _WINDOW:
+            self._gone.popleft()
 
     async def opened(self) -> None:
         """Wait until a request may leave."""
         while (wait := self.wait()) > 0:
             await self._clock.sleep(wait)
 
-    def count(self, number: int = 1, lasting: float = _WINDOW) -> None:
-        """Count requests that leave now, or that others were found to have sent, for `lasting` seconds."""
+    def count(self, lasting: float = _WINDOW) -> list[float]:
+        """Count a request that leaves now, or that others were found to have sent, for `lasting` seconds."""
         end = self._clock.monotonic() + lasting + _MARGIN
-        for _ in range(number):
-            heapq.heappush(self._ends, end)
+        counted = [end, end]
+        heapq.heappush(self._ends, counted)
+        return counted
 
-    def learn(self, remaining: int, reset: float | None) -> None:
-        """Count as used what others must have used, until the window is reset."""
+    def used(self) -> int:
+        """Return how many requests of the last minute count, our own and those of others that we know of."""
         self.wait()
-        unseen = self.limit - remaining - len(self._ends)
-        self.count(min(max(unseen, 0), self.limit), _WINDOW if reset is None else reset)
+        return min(len(self._ends), self.limit)
+
+    def learn(self, remaining: int, reset: float | None, left: float) -> None:
+        """Count as used what others must have used, until the window is reset.
+
+        Args:
+            remaining: what the API said was left, some time after the monotonic time `left`.
+            reset: seconds until the window is reset.
+            left: when the request left that it was said to. The API may have counted then what we count no longer.
+        """
+        self.wait()
+        ours = len(self._ends) + sum(1 for _ in itertools.takewhile(lambda end: end > left, reversed(self._gone)))
+        for _ in range(min(self.limit - remaining - ours, self.limit)):
+            self.count(_WINDOW if reset is None else reset)
 
     def close(self, seconds: float) -> None:
         """Let nothing through for `seconds`, at most a whole window."""
         self._closed_until = max(self._closed_until, self._clock.monotonic() + min(seconds, _WINDOW))
+
+
+class _Admission:
+    """One caller at the gate: a context manager that costs half of what `contextlib` would make of a generator."""
+
+    __slots__ = ("_endpoint", "_gate", "counted", "left")
+
+    def __init__(self, gate: RateGate, endpoint: str) -> None:
+        self._gate = gate
+        self._endpoint = endpoint
+        self.left = 0.0
+        self.counted: list[list[float]] = []
+
+    async def __aenter__(self) -> Self:
+        await self._gate.enter(self._endpoint, self)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate.leave(self)
 
 
 class RateGate:
@@ -85,40 +135,54 @@ class RateGate:
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
 
-    @asynccontextmanager
-    async def admit(self, endpoint: str) -> AsyncGenerator[None, None]:
+    def admit(self, endpoint: str) -> _Admission:
         """Wait for this caller's turn and a free slot, count the request, and free the slot after the block."""
+        return _Admission(self, endpoint)
+
+    async def enter(self, endpoint: str, admission: _Admission) -> None:
+        """Wait for this caller's turn and a free slot, and count the request."""
         if self._merchant is None:
             await self._slots.acquire()
         else:
-            await self._enter(endpoint, self._merchant)
-        try:
-            yield
-        finally:
-            self._slots.release()
+            await self._enter(endpoint, self._merchant, admission)
+        admission.left = self._clock.monotonic()
 
-    def observe(self, endpoint: str, headers: CIMultiDictProxy[str]) -> None:
-        """Correct the count by an answer's headers: what others used of the same quota is counted as ours."""
+    def leave(self, admission: _Admission) -> None:
+        """Free the slot; the API may have counted the request as late as now."""
+        latest = self._clock.monotonic() + _WINDOW + _ROUNDING
+        for counted in admission.counted:
+            counted[1] = max(counted[1], latest)
+        self._slots.release()
+
+    def observe(self, endpoint: str, headers: CIMultiDictProxy[str], left: float) -> None:
+        """Correct the count by an answer's headers: what others used of the same quota is counted as ours.
+
+        `left` is the monotonic time at which the request left.
+        """
         limit, remaining = _limit(headers), _number(headers.get("X-RateLimit-Remaining"))
         if self._merchant is not None and limit is not None and remaining is not None:
-            self._window(endpoint, limit, self._merchant).learn(remaining, self._reset(headers))
+            self._window(endpoint, limit, self._merchant).learn(remaining, self._reset(headers), left)
+
+    def used(self) -> tuple[int, int] | None:
+        """Return how much of the merchant's quota is used up and how much there is; None when nothing is paced."""
+        return None if self._merchant is None else (self._merchant.used(), self._merchant.limit)
 
     def refused(self, endpoint: str, headers: CIMultiDictProxy[str], retry_after: float | None) -> None:
         """Close the quota that a 429 was about: the endpoint's own, unless the answer names the merchant's."""
         if self._merchant is not None:
             self._window(endpoint, _limit(headers), self._merchant).close(retry_after or 1.0)
 
-    async def _enter(self, endpoint: str, merchant: _Window) -> None:
-        own = self._endpoints.get(endpoint) or await self._pass(endpoint, merchant)
+    async def _enter(self, endpoint: str, merchant: _Window, admission: _Admission) -> None:
+        own = self._endpoints.get(endpoint) or await self._pass(endpoint, merchant, admission)
         if own is None:
             return
         async with own.turn:
             closed: _Window | None = own
             while closed is not None:
                 await closed.opened()
-                closed = await self._pass(endpoint, merchant)
+                closed = await self._pass(endpoint, merchant, admission)
 
-    async def _pass(self, endpoint: str, merchant: _Window) -> _Window | None:
+    async def _pass(self, endpoint: str, merchant: _Window, admission: _Admission) -> _Window | None:
         """Take a slot when the merchant's quota allows it; return the endpoint's window instead if that is closed."""
         async with merchant.turn:
             await self._slots.acquire()
@@ -131,9 +195,7 @@ class RateGate:
             if own is not None and own.wait() > 0:
                 self._slots.release()
                 return own
-            merchant.count()
-            if own is not None:
-                own.count()
+            admission.counted = [window.count() for window in (merchant, own) if window is not None]
             return None
 
     def _window(self, endpoint: str, limit: int | None, merchant: _Window) -> _Window:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
+import msgspec
 from yarl import URL
 
 from anton_async.auth.authorization import Authorization
@@ -26,7 +26,7 @@ from anton_async.errors import (
     RateLimitError,
     TransportError,
 )
-from anton_async.hooks import CallEvent, Hooks
+from anton_async.hooks import Hooks, Timer, Watch
 from anton_async.log import get_log
 from anton_async.operation import Operation
 from anton_async.response import ApiResponse
@@ -47,21 +47,24 @@ T = TypeVar("T")
 logger: Final = get_log("anton_async.transport")
 
 _SHARED_LIMIT = frozenset({None, "rate_limit_exceeded", "rate_limited"})
+_KEY_STAYS_FREE = frozenset({"payout_rejected"})
+"""Refusals that the API does not remember under the key: a request on its way could still be executed."""
+_HELD_BACK = 180.0  # seconds; a proof is good for 60, and the calls that sent it last 60 more
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
 
 
-@dataclass(slots=True)
-class _Trail:
-    """What has happened to one call so far; `began` and `ends` are monotonic."""
+class _Trail(msgspec.Struct):
+    """What has happened to one call so far; `ends` is monotonic."""
 
-    began: float
     ends: float
+    watch: Watch
     attempts: int = 0
     on_wire: bool = False
     maybe_executed: bool = False
+    lost: bool = False
     key_life: KeyLife | None = None
     last_error: AntonError | None = None
-    repeats: Repeats = field(default_factory=Repeats)
+    repeats: Repeats = msgspec.field(default_factory=Repeats)
 
     @property
     def outcome(self) -> Outcome:
@@ -130,10 +133,15 @@ class Transport:
             body: body bytes.
         """
         call = freeze(operation, self.settings, options, url=join(self.settings.base_url, path), body=body)
-        return replace(call, budgeted=False)
+        return msgspec.structs.replace(call, budgeted=False)
 
     async def send(
-        self, call: Call[T], receive: Receive | None = None, *, key_life: KeyLife | None = None
+        self,
+        call: Call[T],
+        receive: Receive | None = None,
+        *,
+        key_life: KeyLife | None = None,
+        timer: Timer | None = None,
     ) -> ApiResponse[Any]:
         """Take `call` to the API and return its answer.
 
@@ -141,12 +149,28 @@ class Transport:
             call: what to send.
             receive: takes the body of a success as it arrives; called anew for each attempt that brings one.
             key_life: life of the key of a call that was sent before and may have been executed.
+            timer: times its requests.
 
         Raises:
             AntonError: the call failed; `.outcome` tells whether it may have been executed.
         """
-        now = self.clock.monotonic()
-        trail = _Trail(now, now + call.timeout, maybe_executed=key_life is not None, key_life=key_life)
+        watch = self._hooks.begin(call.operation, self.settings.base_url, self.clock, timer)
+        ends = self.clock.monotonic() + call.timeout
+        trail = _Trail(ends, watch, maybe_executed=key_life is not None, key_life=key_life)
+        try:
+            response = await self._conclude(call, trail, receive)
+        except BaseException as failure:
+            watch.fail(trail.attempts, failure, failure.outcome if isinstance(failure, AntonError) else trail.outcome)
+            raise
+        watch.succeed(response)
+        return response
+
+    def quota(self) -> tuple[int, int] | None:
+        """Return how many requests of the rolling minute are used up and how many there are; None when unpaced."""
+        return self._gate.used()
+
+    async def _conclude(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+        """Return the answer, or raise what the call came to within its time."""
         try:
             self._wire.require_session()
             async with asyncio.timeout(call.timeout) as scope:
@@ -163,7 +187,9 @@ class Transport:
         except asyncio.CancelledError as cancellation:
             self._cancelled(call, cancellation, trail)
             raise
-        error = self._given_up(call, trail)
+        was_on_wire, error = trail.on_wire, self._given_up(call, trail)
+        if was_on_wire:
+            trail.watch.failure(trail.attempts, error, error.outcome)
         self._complete(call, error, trail)
         raise error from trail.last_error
 
@@ -173,6 +199,10 @@ class Transport:
         for scope, trail in self._under_way.items():
             if not trail.on_wire and not scope.expired():
                 scope.reschedule(0)
+
+    def server_time(self) -> float:
+        """Return the Unix time by the servers' clock, as far as it is known."""
+        return self.clock.time() + self._authenticator.offset
 
     async def authorize(self) -> Authorization:
         """Return what would authorise a request now, fetching an access token where one is needed."""
@@ -187,32 +217,33 @@ class Transport:
             remaining=lambda: self._remaining(trail),
             clock=self.clock,
             budget=self._budget if call.budgeted else None,
-            before_pause=lambda error, delay: self._hooks.retry(self._event(call, trail, error, delay=delay)),
+            before_pause=lambda error, delay: trail.watch.retry(trail.attempts, error, delay),
         )
 
     async def _attempt(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
             answer = await self._exchange(call, call.url, trail, receive)
             if answer.status == 404 and call.operation.earlier_path is not None:
-                self._answered(call, trail, answer)
+                self._answered(trail, answer, self._request_id(answer))
                 earlier = join(self.settings.base_url, call.operation.earlier_path)
                 answer = await self._exchange(call, earlier, trail, receive)
             response = self._response(call, answer, trail)
         except AntonError as error:
             self._judge(call, error, trail)
             raise
-        self._answered(call, trail, answer)
+        self._answered(trail, answer, response.request_id)
         return response
 
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
         while True:
             self._wire.require_session()
+            trail.watch.queue()
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
             await self._authorization(call)
-            async with self._gate.admit(call.label):
+            async with self._gate.admit(call.label) as admission:
                 authorization = await self._authorization(call)
-                self._leave(call, trail)
+                self._leave(trail)
                 try:
                     answer = await self._wire.send(
                         call.operation.method,
@@ -225,21 +256,24 @@ class Transport:
                 except BaseException:
                     self._authenticator.unanswered(authorization)
                     raise
-            self._gate.observe(call.label, answer.headers)
+            self._gate.observe(call.label, answer.headers, admission.left)
+            if call.operation.retry != "safe" and self._authenticator.may_be_copy(authorization, answer):
+                trail.maybe_executed = trail.lost = True
+            trail.watch.answered(answer.headers)
             if not self._authenticator.wants_repeat(authorization, answer, trail.repeats):
                 return answer
-            self._answered(call, trail, answer)
+            self._answered(trail, answer, self._request_id(answer))
 
     async def _authorization(self, call: Call[T]) -> Authorization:
         return await self._authenticator.authorize() if call.operation.authenticated else ANONYMOUS
 
-    def _leave(self, call: Call[T], trail: _Trail) -> None:
+    def _leave(self, trail: _Trail) -> None:
         """Note that a request leaves now, if there is still time for it."""
         if self._remaining(trail) <= 0:
             raise TimeoutError
         trail.attempts += 1
         trail.key_life = trail.key_life or KeyLife.begin(self.clock)
-        self._hooks.attempt(self._event(call, trail))
+        trail.watch.attempt(trail.attempts)
         trail.on_wire = True
 
     def _remaining(self, trail: _Trail) -> float:
@@ -251,23 +285,12 @@ class Transport:
             return min(left, trail.key_life.left(self.clock))
         return left
 
-    def _answered(self, call: Call[T], trail: _Trail, answer: WireAnswer) -> None:
+    def _answered(self, trail: _Trail, answer: WireAnswer, request_id: str | None) -> None:
         """Tell of an answer that is no failure of the call."""
         trail.on_wire = False
-        logger.debug(
-            "%s: %d, attempt %d, request %s", call.label, answer.status, trail.attempts, self._request_id(answer)
-        )
         refused = None if 200 <= answer.status < 300 else Outcome.REJECTED
-        self._hooks.response(
-            CallEvent(
-                operation=call.operation.id,
-                attempt=trail.attempts,
-                elapsed=self.clock.monotonic() - trail.began,
-                outcome=Outcome.UNKNOWN if refused and trail.maybe_executed else refused,
-                status=answer.status,
-                request_id=self._request_id(answer),
-            )
-        )
+        outcome = Outcome.UNKNOWN if refused and trail.maybe_executed else refused
+        trail.watch.response(trail.attempts, outcome, answer.status, request_id)
 
     def _response(self, call: Call[T], answer: WireAnswer, trail: _Trail) -> ApiResponse[Any]:
         if not 200 <= answer.status < 300:
@@ -294,7 +317,7 @@ class Transport:
         error.is_documented = any(
             status == error.status and error.code in codes for status, codes in call.operation.errors
         )
-        in_flight = error.status == 409 and error.code == "idempotency_in_flight"
+        in_flight = error.status == 409 and error.is_retryable
         redirected = 300 <= error.status < 400
         undocumented = error.status > 504
         if call.operation.retry != "safe" and (
@@ -308,22 +331,28 @@ class Transport:
         was_on_wire, trail.on_wire = trail.on_wire, False
         self._complete(call, error, trail)
         if error.outcome is Outcome.UNKNOWN:
-            trail.maybe_executed = True
+            trail.maybe_executed = trail.lost = True
         if isinstance(error, TransportError):
             error.message = f"{call.label} at {self.settings.base_url.origin()}: {error.message}"
         trail.last_error = error
-        logger.debug("%s: attempt %d failed: %s", call.label, trail.attempts, type(error).__name__)
         if was_on_wire:
-            self._hooks.response(self._event(call, trail, error))
+            trail.watch.failure(trail.attempts, error, error.outcome)
 
     def _complete(self, call: Call[T], error: AntonError, trail: _Trail) -> None:
         error.attempts = trail.attempts
         error.idempotency_key = call.idempotency_key
-        conclusive = isinstance(error, ApiError) and error.settles_earlier_attempts
-        if trail.maybe_executed and not conclusive:
+        if trail.maybe_executed and not self._settles(error, trail):
             error.outcome = Outcome.UNKNOWN
         if error.outcome is Outcome.UNKNOWN:
             self._keep(call, error, trail)
+
+    def _settles(self, error: AntonError, trail: _Trail) -> bool:
+        """Return whether `error` tells that no earlier request under the key was executed, nor will be."""
+        if not isinstance(error, ApiError) or not error.settles_earlier_attempts:
+            return False
+        if error.code not in _KEY_STAYS_FREE:
+            return True
+        return not trail.lost and trail.key_life is not None and trail.key_life.age(self.clock) > _HELD_BACK
 
     def _keep(self, call: Call[T], error: BaseException, trail: _Trail) -> None:
         if call.idempotency_key is not None and trail.key_life is not None:
@@ -332,21 +361,20 @@ class Transport:
     def _cancelled(self, call: Call[T], cancellation: asyncio.CancelledError, trail: _Trail) -> None:
         """Tell of a call that was cancelled while it may have been executed: its caller gets no error that says so."""
         was_on_wire, outcome = trail.on_wire, trail.outcome
-        trail.on_wire = False
+        trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
         if was_on_wire:
-            self._hooks.response(self._event(call, trail, outcome=outcome))
+            trail.watch.failure(trail.attempts, cancellation, outcome)
         if outcome is Outcome.UNKNOWN and call.idempotency_key is not None:
             text = f"{call.label} was cancelled; the outcome is unknown; idempotency key {call.idempotency_key}"
-            logger.warning("%s", text)
+            named = {"anton_operation": call.operation.id, "anton_idempotency_key": call.idempotency_key}
+            logger.warning("%s", text, extra={**named, "anton_outcome": outcome.value})
             cancellation.add_note(text)
             self._keep(call, cancellation, trail)
 
     def _given_up(self, call: Call[T], trail: _Trail) -> AntonError:
         """Return the error of a call that ran out of time, or whose client was closed."""
-        outcome, was_on_wire = trail.outcome, trail.on_wire
+        outcome = trail.outcome
         trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
-        if was_on_wire:
-            self._hooks.response(self._event(call, trail, outcome=outcome))
         last = trail.last_error
         ended = f"; the last attempt ended in {type(last).__name__}: {last.message}" if last else ""
         if self._closed:
@@ -358,22 +386,3 @@ class Transport:
         else:
             why = f"not done within timeout={call.timeout:g} seconds and {trail.attempts} attempts"
         return DeadlineExceededError(f"{call.label}: {why}{ended}", outcome=outcome)
-
-    def _event(
-        self,
-        call: Call[T],
-        trail: _Trail,
-        error: AntonError | None = None,
-        *,
-        outcome: Outcome | None = None,
-        delay: float | None = None,
-    ) -> CallEvent:
-        return CallEvent(
-            operation=call.operation.id,
-            attempt=trail.attempts,
-            elapsed=self.clock.monotonic() - trail.began,
-            outcome=error.outcome if error else outcome,
-            status=getattr(error, "status", None),
-            request_id=error.request_id if error else None,
-            delay=delay,
-        )

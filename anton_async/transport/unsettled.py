@@ -12,6 +12,7 @@ from anton_async.transport.call import Call
 from anton_async.transport.idempotency import KeyLife
 
 _ATTRIBUTE = "_unsettled"
+_DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,11 @@ def keep(error: BaseException, unsettled: Unsettled) -> None:
 
 
 def kept(error: BaseException) -> Unsettled | None:
-    """Return what `error`, or the cancellation behind a `TimeoutError`, carries."""
-    for carrier in (error, getattr(error, "__cause__", None)):
+    """Return what `error` carries, or the cancellation that it came from, as under `asyncio.timeout`."""
+    carrier: object = error
+    for _ in range(_DEEPEST):
         found = getattr(carrier, _ATTRIBUTE, None)
         if isinstance(found, Unsettled):
             return found
+        carrier = getattr(carrier, "__cause__", None) or getattr(carrier, "__context__", None)
     return None

@@ -11,14 +11,15 @@ connection was not sent, whatever fails later has an unknown outcome.
 from __future__ import annotations
 
 import asyncio
-import io
+import itertools
 import os
+import secrets
 import ssl as tls
 import zlib
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
 
 import aiohttp
+import msgspec
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -34,25 +35,29 @@ from anton_async.errors import (
     ResponseLostError,
 )
 from anton_async.transport.faults import FAULTS, attempt_fault, lost
+from anton_async.transport.large_body import LargeBody
 from anton_async.transport.quiet import Evidence, quieten, watch
 from anton_async.transport.stream import BodyStream, Receive
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
+_REQUEST_ID = "X-Request-ID"
 _NOT_THE_SESSIONS = ("Authorization", "Cookie")
 """Headers that a session of the user's would add by itself."""
 _LARGE_BODY = 1 << 20
-"""Bytes above which aiohttp wants a body as a file, so that writing it does not hold up the loop."""
+"""Bytes above which a body is written in pieces, so that it does not hold up the loop."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireAnswer:
+class WireAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that arrived whole; `elapsed` is in seconds."""
 
     url: URL
     status: int
-    headers: CIMultiDictProxy[str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: CIMultiDictProxy[str]
+    body: bytes
     elapsed: float
+
+    def __repr__(self) -> str:
+        return f"WireAnswer(status={self.status})"
 
 
 class Wire:
@@ -65,6 +70,8 @@ class Wire:
         self._under_way: set[asyncio.Timeout] = set()
         self._settings = settings
         self._clock = clock
+        self._id = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
         self._timeout = aiohttp.ClientTimeout(
             total=None,
             connect=settings.connect_timeout,
@@ -127,7 +134,7 @@ class Wire:
             method: HTTP method.
             url: the whole URL.
             headers: beside those that are the same for all requests.
-            body: the bytes to send.
+            body: the bytes to send; `headers` then hold a `Content-Type`.
             authorization: what authorises it.
             receive: takes the body of a success as it arrives, of any size; the answer's own body is then empty.
 
@@ -140,6 +147,7 @@ class Wire:
         attempt = _SignedAttempt(authorization, url)
         # The wait for the headers is bounded here too: after a 1xx answer aiohttp's own read timeout is off.
         scope = asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout)
+        number = self._number(headers)
         started = self._clock.monotonic()
         self._under_way.add(scope)
         try:
@@ -148,9 +156,10 @@ class Wire:
                     session.request(
                         method,
                         url,
-                        headers={**_HEADERS, **headers},
-                        data=io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body,
-                        skip_auto_headers=("Content-Type",),
+                        headers={**_HEADERS, **number, **headers},
+                        data=LargeBody(body) if body is not None and len(body) > _LARGE_BODY else body,
+                        # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
+                        skip_auto_headers=("Content-Type",) if body is None else None,
                         allow_redirects=False,
                         raise_for_status=False,
                         auto_decompress=False,
@@ -161,6 +170,7 @@ class Wire:
                     )
                 )
                 scope.reschedule(None if self._session is session else 0)
+                self._check_number(response, number)
                 streamed = receive is not None and 200 <= response.status < 300
                 content = b"" if streamed else await self._receive(response)
                 if receive is not None and streamed:
@@ -170,9 +180,26 @@ class Wire:
         except TimeoutError:
             if not scope.expired():
                 raise
+        except (AntonError, asyncio.CancelledError) as error:
+            # The frames below hold the proxy's password and what has arrived of the body; tools that print locals see
+            # neither without them.
+            raise error.with_traceback(None)  # noqa: B904 - the same error, less its frames
         finally:
             self._under_way.discard(scope)
         raise self._interrupted(attempt)
+
+    def _number(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the id of one more request, unless the caller gave it one."""
+        if any(name.lower() == "x-request-id" for name in headers):
+            return {}
+        return {_REQUEST_ID: f"{self._id}-{next(self._numbers)}"}
+
+    def _check_number(self, response: aiohttp.ClientResponse, number: Mapping[str, str]) -> None:
+        """Take no answer to another request of ours: HTTP/1.1 ties them together by their order alone."""
+        echoed = response.headers.get(_REQUEST_ID, "")
+        if echoed.startswith(f"{self._id}-") and echoed != number.get(_REQUEST_ID):
+            response.close()
+            raise ResponseLostError("The answer that came was to another request")
 
     def _interrupted(self, attempt: _SignedAttempt) -> AntonError:
         if self._session is None:
@@ -196,7 +223,7 @@ class Wire:
         if not 200 <= response.status < 600:
             raise ResponseLostError("The answer's status is none that HTTP knows")
         content = bytearray()
-        async for chunk in response.content.iter_any():
+        while chunk := await response.content.readany():
             content += chunk
             self._check_size(len(content))
         match response.headers.get("Content-Encoding", "identity").strip().lower():

@@ -95,7 +95,7 @@ def answer_to(ledger: Ledger, sending: Sending) -> bytes:
         return http(200, token)
     if sending.method == "POST" and sending.target == "/v1/payouts":
         status, body, headers = ledger.pay(sending)
-        return http(status, body, headers)
+        return http(status, body, {**headers, "X-Request-ID": sending.headers["x-request-id"]})
     if sending.target.startswith("/v1/payouts/"):
         return http(200, {"data": {**PAYOUT, "id": sending.target.rpartition("/")[2]}})
     if sending.target.startswith("/v1/balances/"):
@@ -105,7 +105,7 @@ def answer_to(ledger: Ledger, sending: Sending) -> bytes:
 
 def http(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> bytes:
     """Write a well-formed answer."""
-    content = b"" if body is None else json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", "Content-Type: application/json"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
@@ -150,6 +150,10 @@ class FaultServer:
         self.port: int = self._server.sockets[0].getsockname()[1]
         self.base_url = f"{'http' if self._tls is None else 'https'}://{self._host}:{self.port}"
         return self
+
+    def stop_listening(self) -> None:
+        """Refuse every further connection."""
+        self._server.close()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

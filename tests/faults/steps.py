@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 
 from tests.faults.server import End, Link, Step, answer_to, http, serve
 
-__all__ = ["answer", "break_at_once", "break_in_head", "drip", "drop", "lose", "serve", "speak_first", "spoil"]
+__all__ = [
+    "answer",
+    "break_at_once",
+    "break_in_head",
+    "drip",
+    "drop",
+    "duplicate",
+    "lose",
+    "repeat_late",
+    "serve",
+    "speak_first",
+    "spoil",
+]
 
 
 def break_at_once(how: End) -> Step:
@@ -79,6 +91,28 @@ def answer(status: int, code: str | None = None, headers: Mapping[str, str] | No
         await link.request()
         await link.say(http(status, body, headers))
         await link.end(how)
+
+    return step
+
+
+def duplicate(status: int, code: str | None, headers: Mapping[str, str] | None = None) -> Step:
+    """Execute the request, and answer what its copy, made on the way, got."""
+
+    async def step(link: Link) -> None:
+        answer_to(link.server.ledger, await link.request())
+        body = b"<html>Conflict</html>" if code is None else {"error": {"code": code, "message": "no"}}
+        await link.say(http(status, body, headers))
+
+    return step
+
+
+def repeat_late(pause: float) -> Step:
+    """Answer a request, and once more `pause` seconds later."""
+
+    async def step(link: Link) -> None:
+        raw = answer_to(link.server.ledger, await link.request())
+        await link.say(raw)
+        asyncio.get_running_loop().call_later(pause, link.writer.write, raw)
 
     return step
 

@@ -289,7 +289,7 @@ async def test_a_machine_without_ipv6_connects(
 ) -> None:
     make = socket.socket
 
-    class Only4(make):  # type: ignore[misc,valid-type]
+    class Only4(make):  # type: ignore[misc,valid-type]  # the class before it is replaced
         def __init__(self, family: int = socket.AF_INET, *arguments: Any, **options: Any) -> None:
             if family == socket.AF_INET6:
                 raise OSError(97, "Address family not supported by protocol")

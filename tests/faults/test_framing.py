@@ -13,7 +13,7 @@ import pytest
 
 from anton_async import AntonClient, ApiError, Outcome, ResponseLostError
 from tests.faults.conftest import Connect
-from tests.faults.ledger import Ledger, report
+from tests.faults.ledger import Ledger, Report, report
 from tests.faults.server import End, FaultServer, Link, answer_to, http, serve
 from tests.faults.steps import speak_first, spoil
 from tests.support.examples import ORDER, PAYOUT
@@ -89,6 +89,14 @@ BROKEN: dict[str, tuple[str, Change]] = {
 }
 
 
+async def pay_twice(anton: AntonClient, ledger: Ledger) -> tuple[Report, Report]:
+    """Make two payouts after each other, and see that neither is told as something it is not."""
+    first, second = [await report(anton.payouts.create(**ORDER, idempotency_key=key)) for key in ("k1", "k2")]
+    ledger.check("k1", first)
+    ledger.check("k2", second)
+    return first, second
+
+
 @pytest.mark.parametrize("change", changes(BROKEN | MISLEADING))
 async def test_an_unreadable_answer_ends_in_one_payout(
     anton: AntonClient, api: FaultServer, ledger: Ledger, change: Change
@@ -111,11 +119,8 @@ async def test_an_unreadable_answer_is_unknown_and_its_connection_is_not_used_ag
     api.script(spoil(change, how))
 
     async with connect(max_retries=0, read_timeout=0.05) as anton:
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        after = await report(anton.payouts.create(**ORDER, idempotency_key="k2"))
+        told, after = await pay_twice(anton, ledger)
 
-    ledger.check("k1", told)
-    ledger.check("k2", after)
     assert told.outcome is Outcome.UNKNOWN
     assert not isinstance(told.error, ApiError)
     assert after.payout is not None
@@ -130,11 +135,8 @@ async def test_an_answer_that_says_what_http_does_not_know_is_unknown(
     api.script(spoil(change, "keep"))
 
     async with connect(max_retries=0) as anton:
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        after = await report(anton.payouts.create(**ORDER, idempotency_key="k2"))
+        told, after = await pay_twice(anton, ledger)
 
-    ledger.check("k1", told)
-    ledger.check("k2", after)
     assert told.outcome is Outcome.UNKNOWN
     assert not isinstance(told.error, ApiError)
     assert after.payout is not None
@@ -159,11 +161,8 @@ async def test_an_odd_answer_is_read_or_called_unknown_and_the_next_call_is_clea
     api.script(spoil(change, "close"))
 
     async with connect(max_retries=0) as anton:
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        after = await report(anton.payouts.create(**ORDER, idempotency_key="k2"))
+        told, after = await pay_twice(anton, ledger)
 
-    ledger.check("k1", told)
-    ledger.check("k2", after)
     assert told.payout is not None or told.outcome is Outcome.UNKNOWN
     assert after.payout is not None
 

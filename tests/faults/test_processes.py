@@ -34,7 +34,7 @@ async def run(api: FaultServer, errand: str, *keys: str, flags: tuple[str, ...] 
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(60):
-        while errand in {"abandon", "forsake"} and not all(api.ledger.sent(key) for key in keys):  # noqa: ASYNC110
+        while errand in {"abandon", "forsake"} and not all(api.ledger.sent(key) for key in keys):  # noqa: ASYNC110 - a server in a thread
             await asyncio.sleep(0.01)
         output, problems = await process.communicate(b"\n")
     return [*sorted(output.decode().splitlines()), *(f"! {line}" for line in problems.decode().splitlines())]

@@ -111,12 +111,13 @@ async def test_an_event_holds_nothing_but_its_allow_list(server: RawServer, cloc
     async with make_client(server, clock, **watcher.hooks) as anton:
         await anton.payouts.cancel(PAYOUT["id"], idempotency_key="k-secret")
 
-    allowed = {"operation", "attempt", "elapsed", "outcome", "status", "request_id", "delay"}
+    allowed = {"operation", "attempt", "elapsed", "outcome", "status", "request_id", "delay", "error", "code", "queued"}
+    allowed |= {"quota", "quota_left", "replayed"}
     assert {field.name for field in dataclasses.fields(CallEvent)} == allowed
     for private in (PAYOUT["id"], KEY.client_id, "5" * 32, "k-secret", server.base_url):
         assert private not in repr(watcher.events)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        watcher.events[0][1].attempt = 7  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        watcher.events[0][1].attempt = 7  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - it is frozen
 
 
 @pytest.mark.fault("L08")
@@ -193,7 +194,7 @@ async def test_a_log_line_names_the_module_that_wrote_it(
 
     (record,) = (record for record in caplog.records if record.name == "anton_async.transport")
     assert (record.module, record.getMessage()) == (
-        "transport",
+        "call_log",
         "GET /v1/balances/{currency}: 200, attempt 1, request r7",
     )
 

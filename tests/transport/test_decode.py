@@ -321,6 +321,17 @@ async def test_details_are_kept_when_they_are_a_list_or_an_object(
 
 
 @pytest.mark.fault("D07")
+@pytest.mark.fault("D02")
+async def test_an_error_body_of_megabytes_is_not_read(anton: AntonClient, server: RawServer) -> None:
+    body = {"error": {"code": "validation_error", "message": "no", "details": ["a"] * 20_000}}
+    server.script(answer(422, body))
+
+    with pytest.raises(UnprocessableEntityError) as caught:
+        await anton.payouts.create(**ORDER)
+
+    assert (caught.value.code, caught.value.details, caught.value.outcome) == (None, None, Outcome.REJECTED)
+
+
 async def test_field_problems_are_kept(anton: AntonClient, server: RawServer) -> None:
     details = [{"field": "dest_currency", "message": "is required"}]
     server.script(answer(422, {"error": {"code": "validation_error", "message": "no", "details": details}}))

@@ -5,7 +5,8 @@ import copy
 import datetime as dt
 import pickle
 from collections.abc import AsyncIterator
-from typing import Any
+from email.utils import formatdate
+from typing import Any, cast
 
 import pytest
 from yarl import URL
@@ -22,7 +23,7 @@ from anton_async import (
 )
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE, ORDER, PAYOUT, changed
-from tests.support.raw_server import LOST, RawServer, Reply, answer, failure
+from tests.support.raw_server import LOST, RawServer, Reply, SeenRequest, answer, failure
 
 KEY = ApiKeyCredentials("ak_test_1")
 CREATED = answer(201, {"data": PAYOUT})
@@ -152,18 +153,72 @@ async def test_what_is_not_found_after_that_stays_unknown_and_is_never_sent(
     assert [request.method for request in server.requests] == ["POST", "GET"]
 
 
+def asked_since(request: SeenRequest) -> float:
+    return dt.datetime.fromisoformat(URL(request.target).query["created_after"]).timestamp()
+
+
+@pytest.mark.parametrize("moved", [0.0, -1000 * HOUR], ids=["steady", "wall clock set back"])
 async def test_what_was_made_well_before_is_not_looked_at(
-    anton: AntonClient, server: RawServer, clock: SteppedClock
+    anton: AntonClient, server: RawServer, clock: SteppedClock, moved: float
 ) -> None:
-    sent_at = clock.time()
     error = await unknown(anton, server)
+    clock.step(60)
+    clock.now += moved
     server.script(DOWN, NOTHING)
 
     with pytest.raises(AntonError):
         await anton.payouts.settle(error)
 
-    since = dt.datetime.fromisoformat(URL(server.requests[-1].target).query["created_after"])
-    assert sent_at - 10 < since.timestamp() <= sent_at
+    assert asked_since(server.requests[-1]) == pytest.approx(clock.now - 65)
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(600, True), (-600, False), (86400, False), (-5e9, False)])
+async def test_the_look_up_begins_later_where_the_servers_clock_is_ahead_and_never_earlier(
+    anton: AntonClient, server: RawServer, clock: SteppedClock, ahead: float, counts: bool
+) -> None:
+    error = await unknown(anton, server)
+    theirs = formatdate(clock.now + ahead, usegmt=True)
+    found = answer(200, {"data": [PAYOUT], "has_more": False}, headers={"Date": theirs})
+    server.script(DOWN, found, found)
+
+    payout = await anton.payouts.settle(error)
+
+    assert payout.id == PAYOUT["id"]
+    assert len(server.requests) == 3 + counts
+    assert asked_since(server.requests[-1]) == pytest.approx(clock.now - 5 + ahead * counts, abs=1)
+
+
+async def test_a_reference_that_too_many_share_leaves_it_unknown(anton: AntonClient, server: RawServer) -> None:
+    error = await unknown(anton, server)
+    server.script(DOWN, answer(200, {"data": [PAYOUT], "has_more": True, "next_cursor": "c"}))
+
+    with pytest.raises(AntonError, match="more payouts share its reference") as caught:
+        await anton.payouts.settle(error)
+
+    assert caught.value.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(("later", "outcome"), [(60, Outcome.UNKNOWN), (200, Outcome.REJECTED)])
+async def test_a_refusal_that_leaves_the_key_free_counts_when_nothing_can_be_on_its_way_any_more(
+    anton: AntonClient, server: RawServer, clock: SteppedClock, later: float, outcome: Outcome
+) -> None:
+    error = await unknown(anton, server)
+    clock.step(later)
+    server.script(failure(422, "payout_rejected"), NOTHING)
+
+    with pytest.raises(AntonError) as caught:
+        await anton.payouts.settle(error)
+
+    assert caught.value.outcome is outcome
+
+
+async def test_an_error_of_another_kind_of_call_is_refused(anton: AntonClient, server: RawServer) -> None:
+    server.script(LOST)
+    with pytest.raises(AntonError) as caught:
+        await anton.request("POST", "/v1/new", response_type=cast("type[int]", int | str))
+
+    with pytest.raises(RequestValidationError):
+        await anton.payouts.settle(caught.value)
 
 
 async def test_the_life_of_a_key_begins_with_its_first_sending(server: RawServer, clock: SteppedClock) -> None:

@@ -66,7 +66,7 @@ async def test_a_refusal_at_the_door_does_not_settle_a_lost_request(
 
 
 async def test_a_refusal_of_the_payout_itself_settles_a_lost_request(anton: AntonClient, server: RawServer) -> None:
-    server.script(LOST, failure(422, "payout_rejected"))
+    server.script(LOST, failure(422, "insufficient_balance"))
 
     with pytest.raises(ApiError) as caught:
         await anton.payouts.create(**ORDER)
@@ -79,7 +79,7 @@ async def test_a_refusal_of_the_payout_itself_settles_a_lost_request(anton: Anto
 @pytest.mark.fault("K10")
 async def test_a_number_of_retries_that_makes_no_sense_is_refused(anton: AntonClient, options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError, match="max_retries"):
-        await anton.balances.retrieve("USD", **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await anton.balances.retrieve("USD", **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the point
 
 
 @pytest.mark.fault("K10", "E17")

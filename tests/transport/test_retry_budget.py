@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anton_async import AntonClient, ApiKeyCredentials, ConfigurationError, Outcome, ServerError
+from anton_async import AntonClient, AntonError, ApiKeyCredentials, ConfigurationError, Outcome, ServerError
 from anton_async.resources.operations import CREATE_PAYOUT
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE, ORDER, PAYOUT
@@ -37,7 +37,7 @@ async def test_an_api_that_is_down_is_not_stormed(server: RawServer, clock: Step
 
     assert len(server.requests) < 1200
     assert "retry_budget is spent" in str(errors[-1])
-    assert {(error.outcome, error.idempotency_key) for error in errors if isinstance(error, Exception)} == {  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    assert {(error.outcome, error.idempotency_key) for error in errors if isinstance(error, AntonError)} == {
         (Outcome.UNKNOWN, f"k{number}") for number in range(1000)
     }
 
