@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from anton_async.auth.credentials import ApiKeyCredentials, Credentials, OAuthCredentials, credentials_from_env
+from anton_async.arguments import check_methods, check_type
 from anton_async.clock import SYSTEM_CLOCK, Clock
 from anton_async.config import (
     DEFAULT_RATE_LIMIT,
@@ -31,7 +31,7 @@ from anton_async.config import (
     read_url,
 )
 from anton_async.errors import ConfigurationError
-from anton_async.hooks import Hook, Hooks
+from anton_async.hooks import Hook, Hooks, Observer
 from anton_async.resources import Resources
 from anton_async.transport import Transport
 from anton_async.transport.authentication import Authenticator, DPoPAuthenticator, KeyAuthenticator
@@ -39,6 +39,8 @@ from anton_async.transport.call import OUR_HEADERS, join, prepare_unknown
 from anton_async.transport.wire import Wire
 
 if TYPE_CHECKING:
+    from anton_async.auth.credentials import Credentials
+    from anton_async.batch_run import Batches
     from anton_async.settlement import Payouts
 
 T = TypeVar("T")
@@ -104,7 +106,7 @@ class AntonClient(Resources):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = Settings(
-            base_url=parse_base_url(base_url or _environment(environment or Environment.SANDBOX).base_url),
+            base_url=parse_base_url(_environment(environment).base_url if base_url is None else base_url),
             timeout=timeout,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -116,6 +118,8 @@ class AntonClient(Resources):
             proxy=_proxy(proxy),
         )
         _check_tls(ssl, settings.base_url)
+        check_type("session", session, aiohttp.ClientSession | None, "an aiohttp.ClientSession, or None")
+        check_methods("clock", clock, ("time", "monotonic", "sleep"), "a Clock")
         self.settings = settings
         self._ssl = ssl
         self._session = session
@@ -126,12 +130,13 @@ class AntonClient(Resources):
         self._wire = Wire(settings, clock)
         self._authenticator = _authenticator(credentials, settings.base_url, self._wire, clock)
         self.client_id: str = credentials.client_id
+        self._hooks = Hooks(on_attempt=on_attempt, on_retry=on_retry, on_response=on_response)
         self.transport: Transport = Transport(
             settings,
             self._wire,
             self._authenticator,
             clock,
-            hooks=Hooks(on_attempt=on_attempt, on_retry=on_retry, on_response=on_response),
+            hooks=self._hooks,
             client_id=self.client_id,
         )
         super().__init__(self.transport)
@@ -172,12 +177,16 @@ class AntonClient(Resources):
         Raises:
             ConfigurationError: a variable is missing or cannot be used.
         """
+        from anton_async.auth.credentials import credentials_from_env  # noqa: PLC0415 - brings the cryptography
+
         environ = os.environ if environ is None else environ
+        check_type("environ", environ, Mapping, "a mapping of names to texts, or None")
+        named = environ.get("ANTON_ENVIRONMENT", "").strip() or None
+        placed = environ.get("ANTON_BASE_URL", "").strip() or None
         return cls(
             credentials_from_env(environ),
-            environment=environment
-            or _environment(environ.get("ANTON_ENVIRONMENT", "").strip() or Environment.SANDBOX),
-            base_url=base_url or environ.get("ANTON_BASE_URL", "").strip() or None,
+            environment=_environment(named if environment is None else environment),
+            base_url=placed if base_url is None else base_url,
             timeout=timeout,
             max_retries=max_retries,
             concurrency=concurrency,
@@ -194,6 +203,23 @@ class AntonClient(Resources):
         from anton_async.settlement import Payouts  # noqa: PLC0415 - resources are imported when they are first used
 
         return Payouts(self.transport)
+
+    @functools.cached_property
+    def batches(self) -> Batches:
+        """Many payouts from one file; `run` takes it all the way."""
+        from anton_async.batch_run import Batches  # noqa: PLC0415 - as above
+
+        return Batches(self.transport)
+
+    def observe(self, observer: Observer) -> Self:
+        """Let `observer` follow every call that begins from now on, as tracing and metrics do; returns the client.
+
+        Args:
+            observer: asked at the beginning of each call who follows it; must not block, and what it raises is logged
+                once and changes nothing.
+        """
+        self._hooks.add(observer)
+        return self
 
     async def open(self) -> Self:
         """Make the client ready to send; `async with` does this for you.
@@ -230,13 +256,18 @@ class AntonClient(Resources):
             await self._owned.close()
 
     async def warm_up(self) -> None:
-        """Fetch the access token now, so that the first call is as fast as the next.
+        """Fetch the access token and build all decoders now, so that the first call is as fast as the next.
+
+        The decoders are built in a thread; that takes about 0.1 seconds, once a process.
 
         Raises:
             AuthenticationError: the token endpoint refused the credentials (400, 401 or 403).
             TransportError: the token endpoint cannot be reached.
         """
+        from anton_async.readiness import get_ready  # noqa: PLC0415 - resources are imported when they are first used
+
         await self.transport.authorize()
+        await asyncio.to_thread(get_ready)
 
     async def request(
         self,
@@ -314,6 +345,8 @@ class AntonClient(Resources):
 
 
 def _authenticator(credentials: Credentials, base_url: URL, wire: Wire, clock: Clock) -> Authenticator:
+    from anton_async.auth.credentials import ApiKeyCredentials, OAuthCredentials  # noqa: PLC0415 - loaded by now
+
     if isinstance(credentials, ApiKeyCredentials):
         check_environment(credentials.environment_prefix, base_url)
         return KeyAuthenticator(credentials)
@@ -324,9 +357,9 @@ def _authenticator(credentials: Credentials, base_url: URL, wire: Wire, clock: C
     return DPoPAuthenticator(credentials, token_url, wire, clock)
 
 
-def _environment(name: Environment | str) -> Environment:
+def _environment(name: Environment | str | None) -> Environment:
     try:
-        return Environment(name)
+        return Environment.SANDBOX if name is None else Environment(name)
     except ValueError:
         pass
     raise ConfigurationError("environment (ANTON_ENVIRONMENT) must be sandbox or production.")
@@ -335,6 +368,7 @@ def _environment(name: Environment | str) -> Environment:
 def _proxy(text: str | None) -> URL | None:
     if text is None:
         return None
+    check_type("proxy", text, str, "text, the URL of an HTTP proxy")
     url = read_url(text)
     if url is None or url.scheme not in {"http", "https"}:
         raise ConfigurationError("proxy must be a URL such as http://proxy.example:3128.")
@@ -342,6 +376,7 @@ def _proxy(text: str | None) -> URL | None:
 
 
 def _check_tls(context: tls.SSLContext | None, base_url: URL) -> None:
+    check_type("ssl", context, tls.SSLContext | None, "an ssl.SSLContext, or None")
     if context is None or is_loopback(base_url):
         return
     if context.verify_mode is not tls.CERT_REQUIRED or not context.check_hostname:

@@ -1,1 +1,1 @@
-"""What connects the SDK to frameworks; each module needs the extra of its name."""
+"""What connects the SDK to frameworks; each module says which extra it needs."""

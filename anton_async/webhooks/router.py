@@ -3,7 +3,8 @@
     receive ──> verify ──> store ──> (acknowledge) ──> handler of the type, or the fallback ──> done
 
 An event is in the store before it is acknowledged and leaves it when its handler has returned. One that is delivered
-again is acknowledged and not handled again; one whose handler failed, or was cut off, is handled by the next start.
+again is acknowledged and not handled again; one whose handler failed, or was cut off, is handled by the next start, or
+by the next sweep.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class WebhookRouter:
         concurrency: how many events are handled at once.
         attempts: how often a failing handler is called; afterwards the event waits in the store for the next start.
         grace: seconds that handlers get to finish when the router closes.
+        sweep: seconds after which the store is asked again for what is to be handled, such as events that another
+            process left behind, or whose handler failed; None asks it when the router is opened only.
         clock: where pauses between attempts are slept, for tests.
     """
 
@@ -63,23 +66,28 @@ class WebhookRouter:
         concurrency: int = 16,
         attempts: int = 5,
         grace: float = 25.0,
+        sweep: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if not isinstance(verifier, WebhookVerifier):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise ConfigurationError("verifier must be a WebhookVerifier.")
         if min(concurrency, attempts) < 1 or not grace >= 0:
             raise ConfigurationError("concurrency and attempts must be 1 or more, and grace 0 seconds or more.")
+        if sweep is not None and not sweep > 0:
+            raise ConfigurationError("sweep must be a number of seconds above 0, or None.")
         self._verifier = verifier
         self._fallback: Handler[Any] = _checked(fallback)
         self._store = store or MemoryEventStore()
         self._concurrency = concurrency
         self._attempts = attempts
         self._grace = grace
+        self._sweep_seconds = sweep
         self._clock = clock
         self._handlers: dict[str, Handler[Any]] = {}
         self._queue: asyncio.Queue[Event] | None = None
         self._workers: list[asyncio.Task[None]] = []
         self._here: set[str] = set()
+        self._met: set[str] | None = None
         self._taking: dict[str, asyncio.Future[bool]] = {}
 
     @property
@@ -109,13 +117,11 @@ class WebhookRouter:
         if self._queue is not None:
             raise ConfigurationError("This router is open already.")
         queue: asyncio.Queue[Event] = asyncio.Queue()
-        for body in await self._store.pending():
-            try:
-                self._enqueue(queue, read_event(body))
-            except WebhookPayloadError:
-                logger.exception("A stored webhook event cannot be read any more; it stays in the store")
+        await self._take_over(queue)
         self._queue = queue
         self._workers = [asyncio.create_task(self._work(queue)) for _ in range(self._concurrency)]
+        if self._sweep_seconds is not None:
+            self._workers.append(asyncio.create_task(self._sweep(queue, self._sweep_seconds)))
         return self
 
     async def receive(self, body: bytes, headers: Headers) -> bool:
@@ -156,8 +162,34 @@ class WebhookRouter:
             self._enqueue(queue, event)
         return new
 
+    async def _take_over(self, queue: asyncio.Queue[Event]) -> None:
+        # What the store names may have been taken, and even handled, before its answer is here.
+        self._met = {*self._here}
+        try:
+            bodies = await self._store.pending()
+        finally:
+            met, self._met = {*self._met, *self._taking}, None
+        for body in bodies:
+            try:
+                event = read_event(body)
+            except WebhookPayloadError:
+                logger.exception("A stored webhook event cannot be read any more; it stays in the store")
+            else:
+                if event.id not in met:
+                    self._enqueue(queue, event)
+
+    async def _sweep(self, queue: asyncio.Queue[Event], seconds: float) -> None:
+        while True:
+            await self._clock.sleep(seconds)
+            try:
+                await self._take_over(queue)
+            except Exception:  # whatever a store of the user's raises
+                logger.exception("The store of webhook events could not be asked; it is asked again")
+
     def _enqueue(self, queue: asyncio.Queue[Event], event: Event) -> None:
         self._here.add(event.id)
+        if self._met is not None:
+            self._met.add(event.id)
         queue.put_nowait(event)
 
     async def __aexit__(
@@ -199,7 +231,8 @@ class WebhookRouter:
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                     raise
-                logger.exception("%s webhook event %s (%s) failed, attempt %d", doing, event.id, event.type, attempt)
+                told = {"anton_event_id": event.id, "anton_event_type": event.type, "anton_attempt": attempt}
+                logger.exception("%s webhook event %s (%s) failed, attempt %d", doing, *told.values(), extra=told)
             else:
                 return True
             if attempt < self._attempts:
@@ -209,7 +242,7 @@ class WebhookRouter:
 
 def _checked(handler: Handler[E]) -> Handler[E]:
     """Refuse what cannot be awaited: it would have run before anybody noticed."""
-    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004 - an object may be one
         return handler
     raise ConfigurationError("A handler must be a coroutine function: `async def handle(event): ...`.")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
+from anton_async.arguments import check_count, check_methods, check_seconds
 from anton_async.errors import ConfigurationError, WebhookPayloadError, WebhookSignatureError
 from anton_async.webhooks.event import Event, read_event
 
@@ -53,10 +53,9 @@ class WebhookVerifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = _keys(secrets)
-        if isinstance(tolerance, bool) or not _is_positive(tolerance):
-            raise ConfigurationError("tolerance must be a number of seconds above 0.")
-        self._tolerance = tolerance
-        self._max_bytes = max_bytes
+        self._tolerance = check_seconds("tolerance", tolerance)
+        self._max_bytes = check_count("max_bytes", max_bytes, at_least=1)
+        check_methods("clock", clock, ("__call__",), "a function such as time.time")
         self._clock = clock
 
     def unwrap(self, body: bytes | bytearray | memoryview, headers: Headers) -> Event:
@@ -87,8 +86,12 @@ class WebhookVerifier:
         if len(body) > self._max_bytes:
             raise WebhookPayloadError(f"The delivery is larger than max_bytes ({self._max_bytes}).")
         timestamp, signatures = _read(headers)
-        if abs(self._clock() - int(timestamp)) > self._tolerance:
-            raise WebhookSignatureError("The delivery's timestamp is too far from now.")
+        age = self._clock() - int(timestamp)
+        if abs(age) > self._tolerance:
+            where = f"{age:.0f} seconds ago" if age > 0 else f"{-age:.0f} seconds ahead"
+            raise WebhookSignatureError(
+                f"The delivery's timestamp is too far from now: {where}, where {self._tolerance:g} are allowed."
+            )
         expected = [_signature(key, timestamp, body) for key in self._keys]
         # Every pair is compared, so that the time taken tells nothing about which one matched.
         matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in signatures]
@@ -125,14 +128,11 @@ def _keys(secrets: object) -> list[bytes]:
 
 
 def _key(secret: object) -> bytes:
-    text = secret.encode() if isinstance(secret, str) else secret
-    if not isinstance(text, bytes) or not text.strip() or text != text.strip():
+    text = secret.encode("utf-8", "ignore") if isinstance(secret, str) else secret
+    whole = isinstance(text, bytes) and (isinstance(secret, bytes) or text.decode() == secret)
+    if not isinstance(text, bytes) or not whole or not text.strip() or text != text.strip():
         raise ConfigurationError("A webhook secret must be text such as whsec_..., without spaces around it.")
     return text
-
-
-def _is_positive(number: object) -> bool:
-    return isinstance(number, int | float) and math.isfinite(number) and number > 0
 
 
 def _read(headers: Headers) -> tuple[str, list[str]]:

@@ -89,15 +89,25 @@ async def test_the_service_pays_and_hears_that_it_was_paid(
 
 
 @pytest.mark.usefixtures("environment")
+async def test_what_prepares_the_local_anton_prints_what_to_paste() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-c", FASTAPI[1]), stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+
+    assert re.fullmatch(rb"export ANTON_WEBHOOK_SECRETS=whsec_\w+\nexport PAYEE=ben_\w+ ACCOUNT=ins_\w+\n", printed)
+
+
+@pytest.mark.usefixtures("environment")
 async def test_a_lifespan_of_ones_own() -> None:
-    app: FastAPI = run(FASTAPI[1])["app"]
+    app: FastAPI = run(FASTAPI[2])["app"]
 
     async with app.router.lifespan_context(app) as state:
         assert state == {"region": "127.0.0.1"}
 
 
 async def test_keys_of_callers_and_the_pattern_for_tests() -> None:
-    run(FASTAPI[2])
+    run(FASTAPI[3])
     started = list[str]()
 
     def make_app(lifespan: Any) -> FastAPI:
@@ -109,10 +119,10 @@ async def test_keys_of_callers_and_the_pattern_for_tests() -> None:
 
         return FastAPI(lifespan=noted)
 
-    await run(FASTAPI[3])["check"](make_app)
+    await run(FASTAPI[4])["check"](make_app)
 
     assert len(started) == 1
-    assert len(FASTAPI) == 4
+    assert len(FASTAPI) == 5
 
 
 def test_the_first_program_about_webhooks_runs_when_pasted() -> None:
@@ -158,12 +168,6 @@ async def test_the_store_in_a_file_loses_nothing_and_knows_duplicates(tmp_path: 
     assert seen.events == ["evt_1"]
 
 
-def test_the_store_in_postgresql_is_python() -> None:
-    # Not run: the tests have no PostgreSQL.
-    assert "class PostgresEventStore" in WEBHOOKS[2]
-    compiled(WEBHOOKS[2])
-
-
 @asynccontextmanager
 async def serve_aiohttp(app: web.Application, listening: Any) -> AsyncGenerator[str, None]:
     runner = web.AppRunner(app)
@@ -174,7 +178,7 @@ async def serve_aiohttp(app: web.Application, listening: Any) -> AsyncGenerator[
 
 
 @pytest.mark.fault("G18")
-@pytest.mark.parametrize("recipe", WEBHOOKS[3:], ids=["starlette", "aiohttp", "litestar"])
+@pytest.mark.parametrize("recipe", WEBHOOKS[4:], ids=["starlette", "aiohttp", "litestar"])
 async def test_a_recipe_takes_deliveries_and_nothing_else(recipe: str) -> None:
     seen = Seen()
     app = run(recipe, router=make_router(seen))["app"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -91,3 +93,18 @@ async def test_a_payroll_runs_in_the_background_and_pays_each_row_once(
     assert [*sandbox.executed.values()].count(1) >= 11
     assert max(sandbox.executed.values()) == 1
     assert (await ask(service, "GET", "/payrolls/other"))[0] == 404
+
+
+def test_the_example_runs_and_says_what_happened() -> None:
+    program = APP.with_name("run.py")
+
+    found = subprocess.run([sys.executable, "-W", "error", program], capture_output=True, text=True, check=False)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    said = found.stdout.splitlines()
+    (_, first, again, *told, listed) = said
+    assert first == again
+    assert re.fullmatch(r"paid INV-1042: 202, pay_\w+ is pending_screening", first)
+    assert re.fullmatch(r"told by webhook: pay_\w+ is completed", told[0])
+    assert told[-1] == "payroll: 200 of 200 rows, 199 accepted, 1 rejected, 0 unknown"
+    assert listed == "listed: 20 payments, and more"

@@ -257,7 +257,7 @@ async def test_the_listening_hears_logs_warnings_and_tasks(anton: AntonClient, s
         await failing(lambda: pay(anton))
 
     for expected in (
-        "POST /v1/payouts: attempt 1 failed: NotFoundError",
+        "POST /v1/payouts: NotFoundError, attempt 1",
         "a warning",
         "<Task pending",
         "RawServer._connected",

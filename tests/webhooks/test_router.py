@@ -157,7 +157,7 @@ async def test_handlers_are_registered_once_for_known_types_and_before_the_start
     with pytest.raises(ConfigurationError, match="once"):
         router.on("payout.failed")(Seen())
     with pytest.raises(ConfigurationError, match="no event type"):
-        router.on("payout.flown")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        router.on("payout.flown")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType] - the point
     async with router:
         with pytest.raises(ConfigurationError, match="before the router is opened"):
             router.on("payout.sent")(Seen())
@@ -280,10 +280,12 @@ def test_a_handler_that_cannot_be_awaited_is_refused() -> None:
     def credit(_: object) -> None: ...
 
     with pytest.raises(ConfigurationError, match="coroutine function"):
-        router.on("payout.sent")(credit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        router.on("payout.sent")(credit)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the point
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"attempts": 0}, {"grace": -1.0}, {"fallback": None}])
+@pytest.mark.parametrize(
+    "wrong", [{"concurrency": 0}, {"attempts": 0}, {"grace": -1.0}, {"sweep": 0.0}, {"fallback": None}]
+)
 def test_a_router_that_could_not_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         make_with({"verifier": WebhookVerifier(SECRET), "fallback": Seen(), **wrong})
@@ -296,3 +298,93 @@ def make_with(arguments: dict[str, Any]) -> WebhookRouter:
 def test_a_secret_is_no_verifier() -> None:
     with pytest.raises(ConfigurationError, match="WebhookVerifier"):
         WebhookRouter(cast("WebhookVerifier", SECRET), fallback=Seen())
+
+
+class Ticks(SteppedClock):
+    """A clock whose sleepers go on when they are told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tick = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await self.tick.wait()
+        self.tick.clear()
+
+
+async def idle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_sweep_takes_over_what_others_left_behind_and_nothing_twice() -> None:
+    seen, store, clock = Seen(), MemoryEventStore(), Ticks()
+    verifier = WebhookVerifier(SECRET)
+
+    async with WebhookRouter(verifier, fallback=seen, store=store, sweep=60, clock=clock) as router:
+        await router.receive(*delivery(1))
+        await store.add("evt_2", delivery(2)[0])
+        for _ in range(3):
+            clock.tick.set()
+            await idle()
+
+    assert seen.events == ["evt_1", "evt_2"]
+    assert set(clock.pauses) == {60}
+
+
+@pytest.mark.fault("G15")
+async def test_a_sweep_does_not_repeat_what_is_done_before_the_store_has_answered() -> None:
+    class Slow(MemoryEventStore):
+        """Answers with what was true when it was asked."""
+
+        asked, answer = asyncio.Event(), asyncio.Event()
+
+        async def pending(self) -> list[bytes]:
+            found = [*await super().pending()]
+            if found:
+                self.asked.set()
+                await self.answer.wait()
+            return found
+
+    entered, leave, seen = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def handle(event: Event) -> None:
+        seen.append(event.id)
+        entered.set()
+        await leave.wait()
+
+    store, clock = Slow(), Ticks()
+    async with WebhookRouter(WebhookVerifier(SECRET), fallback=handle, store=store, sweep=60, clock=clock) as router:
+        await router.receive(*delivery(1))
+        await entered.wait()
+        clock.tick.set()
+        await store.asked.wait()
+        leave.set()
+        await router.receive(*delivery(2))
+        await idle()
+        store.answer.set()
+        await idle()
+
+    assert seen == ["evt_1", "evt_2"]
+
+
+async def test_a_sweep_that_fails_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    class Flaky(MemoryEventStore):
+        asked = 0
+
+        async def pending(self) -> list[bytes]:
+            self.asked += 1
+            if self.asked == 2:
+                raise OSError("away")
+            return [*await super().pending()]
+
+    seen, store, clock = Seen(), Flaky(), Ticks()
+    async with WebhookRouter(WebhookVerifier(SECRET), fallback=seen, store=store, sweep=60, clock=clock):
+        await store.add("evt_1", delivery(1)[0])
+        for _ in range(2):
+            clock.tick.set()
+            await idle()
+
+    assert seen.events == ["evt_1"]
+    assert "could not be asked" in caplog.text

@@ -13,7 +13,7 @@ Needs the `fastapi` extra: `pip install "anton-async[fastapi]"`.
 from __future__ import annotations
 
 try:
-    import fastapi as _  # noqa: F401
+    import fastapi as _  # noqa: F401 - to say what is missing
 except ImportError:
     raise ImportError('anton_async.integrations.fastapi needs FastAPI: pip install "anton-async[fastapi]"') from None
 

@@ -40,7 +40,7 @@ from anton_async.errors import (
     WebhookError,
     printable,
 )
-from anton_async.log import get_log
+from anton_async.log import extra, get_log
 
 logger: Final = get_log("anton_async.integrations.fastapi")
 
@@ -86,7 +86,8 @@ async def _handle(request: Request, error: Exception) -> Response:
     status, code = _status(error)
     if status >= 500:
         path = printable(request.url.path, 200)
-        logger.error("%s %s: answered %d %s: %s", request.method, path, status, code, error, exc_info=error)
+        told = (request.method, path, status, code, error)
+        logger.error("%s %s: answered %d %s: %s", *told, exc_info=error, extra=extra(error))
     return JSONResponse({"detail": _detail(error, code)}, status, headers=_headers(error))
 
 
@@ -124,9 +125,7 @@ def _detail(error: AntonError, code: str) -> dict[str, object]:
 
 
 def _fields(error: AntonError) -> dict[str, list[str]]:
-    if isinstance(error, RequestValidationError) and error.field is not None:
-        return {error.field: [error.message.removeprefix(f"{error.field}: ")]}
-    if _is_about_the_request(error):
+    if isinstance(error, RequestValidationError) or _is_about_the_request(error):
         return error.field_errors
     return {}
 
