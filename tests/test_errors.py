@@ -100,7 +100,9 @@ def test_every_status_has_its_class(status: int, kind: type[ApiError]) -> None:
     ("error", "passes"),
     [
         *[(api_error(status), True) for status in (408, 429, 500, 502, 503, 504)],
-        *[(api_error(status), False) for status in (302, 400, 401, 403, 404, 409, 410, 413, 418, 422, 501, 599)],
+        *[(api_error(status), False) for status in (302, 400, 401, 403, 404, 410, 413, 418, 422, 501, 599)],
+        *[(api_error(409, code), True) for code in (None, "409")],
+        (api_error(409, "a_newer_code"), False),
         (api_error(409, "idempotency_in_flight"), True),
         (api_error(409, "idempotency_conflict"), False),
         (errors.ConnectionError("x"), True),

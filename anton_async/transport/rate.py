@@ -107,9 +107,9 @@ class _Admission:
     __slots__ = ("_endpoint", "_gate", "counted", "left")
 
     def __init__(self, gate: RateGate, endpoint: str) -> None:
-        self._gate = gate
-        self._endpoint = endpoint
-        self.left = 0.0
+        self._gate: RateGate = gate
+        self._endpoint: str = endpoint
+        self.left: float = 0.0
         self.counted: list[list[float]] = []
 
     async def __aenter__(self) -> Self:
