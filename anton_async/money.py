@@ -15,7 +15,9 @@ from typing import TypeAlias
 MoneyInput: TypeAlias = Decimal | int | str
 """What a money parameter takes: `Decimal("10.50")`, `10` or `"10.50"`; a float is refused."""
 
-_LIMIT = 10**12
+_MAX_DIGITS = 12  # before the point
+_MAX_PLACES = 64  # after it
+_LIMIT = Decimal(10**_MAX_DIGITS)
 _PLAIN = re.compile(r"-?[0-9]{1,12}(\.[0-9]+)?")
 
 
@@ -33,16 +35,25 @@ def amount(value: object) -> Amount:
         TypeError: for floats, booleans and anything else that is no amount.
         ValueError: for NaN, infinities, exponents in text, and amounts out of range.
     """
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+    if type(value) is Decimal and value.is_finite() and -_MAX_PLACES <= value.adjusted() < _MAX_DIGITS:
+        return Amount(plain(value))  # as most are; the rest of the rules is for the others
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("must be a finite number")
+        if not -_LIMIT < value < _LIMIT:
+            raise ValueError("must have at most 12 digits before the point")
+        if value.adjusted() < -_MAX_PLACES and value:
+            raise ValueError("must have at most 64 digits after the point")
+        text = plain(value)
+    elif isinstance(value, str):
+        text = str(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not -_LIMIT < value < _LIMIT:
+            raise ValueError("must have at most 12 digits before the point")
+        text = str(value)
+    else:
         kind = type(value).__name__
         raise TypeError(f'must be a Decimal, an int or a decimal text such as "10.50", not {kind}')
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError("must be a finite number")
-    if not isinstance(value, str) and not -_LIMIT < value < _LIMIT:
-        raise ValueError("must have at most 12 digits before the point")
-    if isinstance(value, Decimal) and value.adjusted() < -64 and value:
-        raise ValueError("must have at most 64 digits after the point")
-    text = plain(value) if isinstance(value, Decimal) else str(value)
     if _PLAIN.fullmatch(text) is None:
         raise ValueError('must be plain digits such as "1234.56", at most 12 before the point')
     return Amount(text)

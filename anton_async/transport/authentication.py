@@ -185,7 +185,7 @@ class DPoPAuthenticator:
         return False
 
     def may_be_copy(self, authorization: Authorization, answer: WireAnswer) -> bool:
-        """Return whether the proof was refused for what it had in common with one that was good: its id or its nonce."""
+        """Return whether the proof was refused for its id or nonce, which a copy has in common with a good one."""
         if answer.status != 401 or not isinstance(authorization, DPoPBound):
             return False
         refused_for = {error_code(answer), _dpop_error(answer)}

@@ -43,6 +43,7 @@ _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip
 _REQUEST_ID = "X-Request-ID"
 _NOT_THE_SESSIONS = ("Authorization", "Cookie")
 """Headers that a session of the user's would add by itself."""
+_SLOWEST_UPLOAD = 64 * 1024  # bytes a second
 _LARGE_BODY = 1 << 20
 """Bytes above which a body is written in pieces, so that it does not hold up the loop."""
 
@@ -72,12 +73,11 @@ class Wire:
         self._clock = clock
         self._id = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._timeout = aiohttp.ClientTimeout(
-            total=None,
-            connect=settings.connect_timeout,
-            sock_connect=settings.connect_timeout,
-            sock_read=settings.read_timeout,
-        )
+        self._timeout = self._timeouts(settings.read_timeout)
+
+    def _timeouts(self, patience: float) -> aiohttp.ClientTimeout:
+        connect = self._settings.connect_timeout
+        return aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=patience)
 
     def attach(self, session: aiohttp.ClientSession, ssl: tls.SSLContext | None) -> None:
         """Send over `session` from now on, in this process and on the running event loop only.
@@ -146,7 +146,10 @@ class Wire:
         session = self.require_session()
         attempt = _SignedAttempt(authorization, url)
         # The wait for the headers is bounded here too: after a 1xx answer aiohttp's own read timeout is off.
-        scope = asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout)
+        # Both run while the body is still being written.
+        large = body if body is not None and len(body) > _LARGE_BODY else None
+        patience = self._settings.read_timeout + len(large or b"") / _SLOWEST_UPLOAD
+        scope = asyncio.timeout(self._settings.connect_timeout + patience)
         number = self._number(headers)
         started = self._clock.monotonic()
         self._under_way.add(scope)
@@ -157,13 +160,13 @@ class Wire:
                         method,
                         url,
                         headers={**_HEADERS, **number, **headers},
-                        data=LargeBody(body) if body is not None and len(body) > _LARGE_BODY else body,
+                        data=body if large is None else LargeBody(large),
                         # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
                         skip_auto_headers=("Content-Type",) if body is None else None,
                         allow_redirects=False,
                         raise_for_status=False,
                         auto_decompress=False,
-                        timeout=self._timeout,
+                        timeout=self._timeout if large is None else self._timeouts(patience),
                         proxy=self._settings.proxy,
                         ssl=self._ssl,
                         middlewares=(attempt,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 
 from tests.faults.server import End, Link, Step, answer_to, http, serve
@@ -19,6 +20,7 @@ __all__ = [
     "serve",
     "speak_first",
     "spoil",
+    "take_slowly",
 ]
 
 
@@ -113,6 +115,21 @@ def repeat_late(pause: float) -> Step:
         raw = answer_to(link.server.ledger, await link.request())
         await link.say(raw)
         asyncio.get_running_loop().call_later(pause, link.writer.write, raw)
+
+    return step
+
+
+def take_slowly(seconds: float, status: int, code: str) -> Step:
+    """Read the body of a request over some `seconds`, and refuse it."""
+
+    async def step(link: Link) -> None:
+        head = await link.head()
+        left = int(re.search(rb"(?i)content-length: *([0-9]+)", head)[1])  # type: ignore[index]  # ours have one
+        pause = seconds * (1 << 16) / left
+        while left > 0:
+            left -= len(await link.reader.read(1 << 16))
+            await asyncio.sleep(pause)
+        await link.say(http(status, {"error": {"code": code, "message": "no"}}))
 
     return step
 
