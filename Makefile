@@ -1,7 +1,7 @@
 # `make help` lists what can be done. Everything installs what it needs into .venv; nothing else on the machine is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all faults check format codegen build clean
+.PHONY: help demo example test test-all soak faults schemathesis check format codegen bench build clean
 
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -12,10 +12,14 @@ VERSIONS := 3.11 3.12 3.13
 LOOPS := asyncio uvloop eager
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: .venv/.runtime  ## pay examples/payroll.csv against the embedded sandbox; again: resume from its journal
 	@$(BIN)/python examples/demo.py
+
+example: .venv/.development  ## test examples/fastapi_payouts, and run it against the embedded sandbox
+	$(BIN)/python -m pytest -q tests/integrations/test_example.py
+	@$(BIN)/python examples/fastapi_payouts/run.py
 
 test: .venv/.development  ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -27,8 +31,14 @@ test-all: $(VERSIONS:%=.cache/python/%/.installed)  ## run the tests on every Py
 		ANTON_TEST_LOOP=$$loop .cache/python/$$version/bin/python -m pytest -q $(PYTEST_ARGS) || failed="$$failed $$version-$$loop"; \
 	done; done; test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
+soak: .venv/.development  ## kill a payout job at 200 random points, resume each, and compare with the ledger row by row
+	ANTON_SOAK=200 $(BIN)/python -m pytest -q tests/bulk/test_crash.py -k killed
+
 faults: .venv/.development  ## show which rows of the fault catalogue the tests cover
 	@$(BIN)/python -m tests.fault_report
+
+schemathesis: .venv/.development  ## let Schemathesis judge the sandbox by the document, at length
+	ANTON_SCHEMATHESIS_EXAMPLES=$${ANTON_SCHEMATHESIS_EXAMPLES:-20} $(BIN)/python -m pytest -q tests/sandbox/test_schemathesis.py $(PYTEST_ARGS)
 
 check: .venv/.development  ## lint, format, types, generated code, API document
 	$(BIN)/ruff check .
@@ -44,6 +54,9 @@ format: .venv/.development  ## format the code and mend what the linter can
 
 codegen: .venv/.development  ## compile openapi/ into models and resources
 	$(BIN)/python -m codegen
+
+bench: .venv/.development .cache/benchmarks/.installed  ## measure what a call costs, beside the bare libraries and other SDKs
+	@$(BIN)/python -m benchmarks $(SECTIONS)
 
 build: .venv/.development  ## build wheel and sdist into dist/
 	$(BIN)/python -m build
@@ -88,6 +101,16 @@ else
 	"$$p" -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '$(EXTRAS)' --group dev
+endif
+	@touch $@
+
+.cache/benchmarks/.installed: benchmarks/peers.txt | .venv/bin/python
+ifdef UV
+	@$(call with_uv,venv --quiet --clear --python $(BIN)/python $(@D))
+	@$(call with_uv,pip install --quiet --python $(@D)/bin/python --requirement $<)
+else
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 endif
 	@touch $@
 

@@ -19,16 +19,16 @@ def leave(number: int, frame: object) -> None:
 
 signal.signal(signal.SIGINT, leave)  # before the imports, which take a while
 
-import asyncio  # noqa: E402
-from collections import Counter  # noqa: E402
-from pathlib import Path  # noqa: E402
+import asyncio  # noqa: E402 - after the handler
+from collections import Counter  # noqa: E402 - after the handler
+from pathlib import Path  # noqa: E402 - after the handler
 
-from anton_async import AntonClient  # noqa: E402
-from anton_async.bulk import Accepted, Report, Result  # noqa: E402
-from anton_async.bulk.report import counted  # noqa: E402
-from anton_async.cli.payroll import EXIT_USAGE, pay_file  # noqa: E402
-from anton_async.errors import ConfigurationError  # noqa: E402
-from anton_async.sandbox import Sandbox  # noqa: E402
+from anton_async import AntonClient  # noqa: E402 - after the handler
+from anton_async.bulk import Accepted, Report, Result  # noqa: E402 - after the handler
+from anton_async.bulk.report import counted  # noqa: E402 - after the handler
+from anton_async.cli.payroll import EXIT_USAGE, pay_file  # noqa: E402 - after the handler
+from anton_async.errors import ConfigurationError  # noqa: E402 - after the handler
+from anton_async.sandbox import Sandbox  # noqa: E402 - after the handler
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "demo"

@@ -10,14 +10,26 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "anton_async"
 
-INNER = {"errors", "config", "clock", "finite", "hooks", "log", "money", "operation", "response", "_version"}
+INNER = {
+    "arguments",
+    "errors",
+    "config",
+    "clock",
+    "finite",
+    "hooks",
+    "log",
+    "money",
+    "operation",
+    "response",
+    "_version",
+}
 ALLOWED = {
     "auth": INNER,
     "transport": INNER | {"auth"},
     "models": {"masking", "money", "models"},
     "resources": INNER | {"transport", "models", "resources", "pagination", "_resource", "upload", "download"},
-    "webhooks": {"clock", "errors", "finite", "log", "models", "webhooks"},
-    "sandbox": {"clock", "sandbox"},
+    "webhooks": {"arguments", "clock", "errors", "finite", "log", "models", "webhooks"},
+    "sandbox": {"_version", "clock", "sandbox"},
     "bulk": INNER | {"client", "models", "resources", "transport", "bulk"},
 }
 LAZY = {("sandbox", "auth")}

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+CLOSING = "rows 3 | accepted 3 | rejected 0 | unknown 0"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-@pytest.mark.parametrize(("guide", "printed"), [("sandbox.md", "validated\n")])
+@pytest.mark.parametrize(
+    ("guide", "printed"), [("sandbox.md", "validated\n"), ("bulk.md", f"{CLOSING} | sent 3\n{CLOSING} | sent 0\n")]
+)
 def test_the_first_snippet_of_a_guide_runs_when_pasted(guide: str, printed: str) -> None:
     snippet = re.search(r"```python\n(.*?)```", (DOCS / guide).read_text("utf-8"), re.DOTALL)
     assert snippet

@@ -38,7 +38,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     assert {name.split("/")[0].split("-")[0] for name in names} == {"anton_async"}
-    for needed in ("py.typed", "sandbox/document.json", "resources/payouts.py", "models/responses.py"):
+    for needed in (
+        "py.typed",
+        "sandbox/document.json",
+        "sandbox/page.html",
+        "sandbox/page.css",
+        "resources/payouts.py",
+        "models/responses.py",
+    ):
         assert f"anton_async/{needed}" in names
 
 

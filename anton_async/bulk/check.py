@@ -46,7 +46,8 @@ def find_flaws(rows: Iterable[PayoutRow], layout: Layout) -> Iterator[Flaw | Non
         seen.execute("BEGIN")
         for position, row in enumerate(rows, 1):
             line = row.line or position
-            yield _flaw(row, line, layout, _first_line(seen, row.row_id, line))
+            first_line = line if row.problem is not None else _first_line(seen, row.row_id, line)
+            yield _flaw(row, line, layout, first_line)
 
 
 def _first_line(seen: sqlite3.Connection, row_id: str, line: int) -> int:

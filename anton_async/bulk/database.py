@@ -14,11 +14,11 @@ import hashlib
 import os
 import sqlite3
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from anton_async.bulk.entry import seal
 from anton_async.bulk.errors import JournalError
+from anton_async.bulk.journal import Owner
 
 _APPLICATION_ID = 0x414E544F  # "ANTO"
 _VERSION = 2
@@ -33,7 +33,7 @@ CREATE TABLE row (
     state TEXT NOT NULL CHECK (state IN ('PLANNED', 'SENT', 'ACCEPTED', 'REJECTED', 'UNKNOWN')),
     planned_at REAL NOT NULL,
     repeats INTEGER,
-    key TEXT UNIQUE,
+    key TEXT,
     body BLOB,
     body_hash BLOB,
     sent_at REAL,
@@ -55,19 +55,6 @@ _DAMAGED = """
 SELECT min(line) FROM row WHERE (key IS NULL AND state <> 'REJECTED') OR (key IS NOT NULL AND body_hash IS NOT {hash})
     OR (sent_at IS NULL AND state IN ('SENT', 'UNKNOWN')) OR (sent_at IS NOT NULL AND state = 'PLANNED')
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whom a journal belongs to; money of one owner is never paid by a job of another.
-
-    Attributes:
-        client_id: the OAuth client.
-        origin: where the API is; `loopback` for a server on this machine, whose port changes.
-    """
-
-    client_id: str
-    origin: str
 
 
 class Lock:
@@ -130,6 +117,7 @@ def open_database(path: Path, owner: Owner, *, now: float) -> sqlite3.Connection
             _check_rows(connection, path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")
+            connection.execute("PRAGMA wal_autocheckpoint = 8000")  # pages; each checkpoint writes a page but once
         except BaseException:
             connection.close()
             raise

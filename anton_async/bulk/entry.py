@@ -13,21 +13,22 @@ anything is sent goes straight to REJECTED, without key and body.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 State = Literal["PLANNED", "SENT", "ACCEPTED", "REJECTED", "UNKNOWN"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A row, what was (or will be) sent for it, and what became of it.
 
     Attributes:
         position: place in the input, from 1.
         line: what the reader of the file calls that place.
         content: SHA-256 of the row's fields as the caller gave them.
-        repeats: line of the row whose `row_id` this one repeats.
+        repeats: line of the row whose `row_id` this one repeats; its own line when it cannot be read, since its
+            `row_id` is then a guess, which must not stand in the way of a row that is really called so.
         key: idempotency key; None where nothing may be sent.
         body: the exact body bytes.
         body_hash: seal of `key` and `body`.
@@ -43,7 +44,7 @@ class Entry:
     planned_at: float
     repeats: int | None = None
     key: str | None = None
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
     body_hash: bytes | None = None
     sent_at: float | None = None
     payout_id: str | None = None
@@ -55,6 +56,23 @@ class Entry:
     field: str | None = None
     code: str | None = None
     reason: str | None = None
+
+    def repetition(self, line: int) -> Entry:
+        """Return the row as one that is not paid, since the row on `line` has the same `row_id`."""
+        return msgspec.structs.replace(
+            self,
+            state="REJECTED",
+            repeats=line,
+            key=None,
+            body=None,
+            body_hash=None,
+            field="row_id",
+            code="repeated_row_id",
+            reason=f"repeats the row_id of line {line}: only that one is paid",
+        )
+
+    def __repr__(self) -> str:
+        return f"Entry(position={self.position}, row_id={self.row_id!r}, state={self.state!r})"
 
     @property
     def settled(self) -> bool:

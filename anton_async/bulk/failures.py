@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from anton_async.arguments import check_count
 from anton_async.bulk.report import counted
 from anton_async.bulk.results import Rejected, Result, Unknown
-from anton_async.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,8 @@ class StopRule:
     codes: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        if self.max_failures is not None and self.max_failures < 1:
-            raise ConfigurationError("max_failures must be a whole number, 1 or more.")
+        if self.max_failures is not None:
+            check_count("max_failures", self.max_failures, at_least=1)
 
 
 class Failures:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
-from anton_async.bulk.database import Owner
+from anton_async.arguments import check_count, check_methods, check_type
 from anton_async.bulk.failures import StopRule
-from anton_async.bulk.journal import Journal
+from anton_async.bulk.follow import follow
+from anton_async.bulk.journal import Journal, Owner
 from anton_async.bulk.layout import RowFileError
 from anton_async.bulk.report import Report
 from anton_async.bulk.results import Accepted, Rejected, Result, Unknown, result_of
 from anton_async.bulk.run import Rows, Run
+from anton_async.bulk.sqlite_journal import SqliteJournal
 from anton_async.client import AntonClient
 from anton_async.config import check_timeout, is_loopback
 from anton_async.errors import ConfigurationError
+from anton_async.models import Payout
 
 
 class PayoutJob:
@@ -28,7 +31,7 @@ class PayoutJob:
 
     Args:
         anton: an open client.
-        journal: the journal's file; made when it does not exist, resumed when it does.
+        journal: the journal's file; made when it does not exist, resumed when it does. Or a `Journal` of another kind.
         concurrency: how many payouts may be under way at once, 1 or more.
         timeout: seconds one payout may take altogether; waiting for the merchant's rolling-minute quota counts.
         max_failures: how many rows may be rejected or left unknown in one run before it ends, 1 or more; the rest
@@ -46,27 +49,29 @@ class PayoutJob:
         self,
         anton: AntonClient,
         *,
-        journal: str | os.PathLike[str],
+        journal: str | os.PathLike[str] | Journal,
         concurrency: int = 64,
         timeout: float = 300.0,
         max_failures: int | None = None,
         stop_on: Collection[str] = (),
         trust_clock: bool = False,
     ) -> None:
-        if concurrency < 1:
-            raise ConfigurationError("concurrency must be a whole number, 1 or more.")
+        check_type("anton", anton, AntonClient, "an AntonClient")
+        check_type("trust_clock", trust_clock, bool, "True or False")
         self._anton = anton
-        self._concurrency = concurrency
+        self._concurrency = check_count("concurrency", concurrency, at_least=1)
         self._timeout = check_timeout(timeout)
-        self._stop_rule = StopRule(max_failures=max_failures, codes=frozenset(stop_on))
+        self._stop_rule = StopRule(max_failures=max_failures, codes=_codes(stop_on))
         self._trust_clock = trust_clock
-        self._journal = Journal(Path(journal), _owner(anton))
+        if not isinstance(journal, str | os.PathLike):
+            check_methods("journal", journal, ("open", "close", "flush", "report"), "a path or a Journal")
+        self._journal: Journal = SqliteJournal(journal) if isinstance(journal, str | os.PathLike) else journal
         self._open = False
         self._run: Run | None = None
         self._refused = False
 
     async def __aenter__(self) -> Self:
-        await self._journal.open(now=self._anton.transport.clock.time())
+        await self._journal.open(_owner(self._anton), now=self._anton.transport.clock.time())
         self._open = True
         return self
 
@@ -96,7 +101,7 @@ class PayoutJob:
                 called: run it again.
             AuthenticationError: the credentials were refused (401): mend them, then run it again.
             TokenError: the token endpoint's answer cannot be used.
-            ConfigurationError: the job or its client is not open.
+            ConfigurationError: the job or its client is not open, or `rows` is no iterable of rows.
         """
         async with aclosing(self._results(rows)) as results:
             async for result in results:
@@ -117,6 +122,7 @@ class PayoutJob:
 
     async def _results(self, rows: Rows | None) -> AsyncGenerator[Result, None]:
         self._check_open()
+        _check_rows(rows)
         if self._run is not None:
             await self._run.stop()
         run = self._run = Run(
@@ -167,14 +173,56 @@ class PayoutJob:
     async def problems(self) -> AsyncIterator[Rejected | Unknown]:
         """Yield every row, of this and earlier runs, that was rejected or is unknown, in the order of the input."""
         self._check_open()
-        async for entry in self._journal.problems():
+        async for entry in self._journal.entries("REJECTED", "UNKNOWN"):
             result = result_of(entry, from_journal=True)
             if not isinstance(result, Accepted):
                 yield result
 
+    async def accepted(self) -> AsyncIterator[Accepted]:
+        """Yield every row, of this and earlier runs, that the API took, in the order of the input."""
+        self._check_open()
+        async for entry in self._journal.entries("ACCEPTED"):
+            result = result_of(entry, from_journal=True)
+            if isinstance(result, Accepted):
+                yield result
+
+    async def follow(self) -> AsyncGenerator[Payout, None]:
+        """Yield each accepted payout as it reaches a terminal state; end when all have.
+
+        The list of payouts is read again and again, a request for a hundred, less and less often. Ids are held in
+        memory, about 100 bytes a row. Payouts may take days: leave the loop when you have waited long enough, and
+        follow again from the same journal later.
+
+        Raises:
+            AntonError: as `payouts.list`.
+        """
+        self._check_open()
+        since, waited_for = math.inf, set[str]()
+        async for entry in self._journal.entries("ACCEPTED"):
+            since = min(since, entry.sent_at or entry.planned_at)
+            waited_for.add(entry.payout_id or "")
+        async for payout in follow(self._anton, waited_for, since=since):
+            yield payout
+
     def _check_open(self) -> None:
         if not self._open:
             raise ConfigurationError("The job is not open: use it inside `async with PayoutJob(...) as job`.")
+
+
+def _codes(given: object) -> frozenset[str]:
+    codes = cast("Collection[object]", given) if isinstance(given, Collection) else [None]
+    if isinstance(given, str) or not all(isinstance(code, str) for code in codes):
+        raise ConfigurationError('stop_on must be a collection of error codes, such as {"insufficient_balance"}.')
+    return frozenset(cast("Collection[str]", codes))
+
+
+def _check_rows(rows: object) -> None:
+    kind = type(rows).__name__
+    a_row_or_a_path = isinstance(rows, str | bytes | Mapping)
+    if rows is not None and (a_row_or_a_path or not isinstance(rows, Iterable | AsyncIterable)):
+        raise ConfigurationError(
+            f"rows must be an iterable of PayoutRow or mappings, not a {kind}: read_rows reads a file."
+        )
 
 
 def _owner(anton: AntonClient) -> Owner:

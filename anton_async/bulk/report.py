@@ -1,26 +1,42 @@
-"""The books of a job: how many rows ended how, how much money that is, and a file of the rows that need a person.
+"""The books of a job: how many rows ended how, and how much money that is.
 
-`Tally` is the running count that the journal keeps; `Report` is a snapshot of it; `ReportFile` writes both to disk.
+`Tally` is the running count that a journal keeps; `Report` is a snapshot of it.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
-import json
-import os
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
 
 from anton_async.bulk.entry import Entry, State
-from anton_async.bulk.results import Rejected, Unknown
-from anton_async.errors import ConfigurationError
 
-_COLUMNS: tuple[str, ...] = ("line", "row_id", "result", "field", "code", "reason", "idempotency_key")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rows that ended alike.
+
+    Attributes:
+        result: `accepted`, `rejected` or `unknown`.
+        status: the payouts' state when they were accepted.
+        currency: what beneficiaries get; None where nothing could be sent.
+        method: the payment method; None where nothing could be sent.
+        reason: the error code of rejected rows.
+        rows: how many there are.
+        amount: what their beneficiaries get, or would have got, together.
+    """
+
+    result: str
+    status: str | None
+    currency: str | None
+    method: str | None
+    reason: str | None
+    rows: int
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +52,7 @@ class Report:
         paid: what beneficiaries of accepted payouts get, by currency.
         debited: what accepted payouts take from the balances before fees, by currency.
         rejections: rejected rows by code.
+        groups: settled and unknown rows by result, status, currency, method and reason.
     """
 
     rows: int
@@ -46,6 +63,7 @@ class Report:
     paid: Mapping[str, Decimal]
     debited: Mapping[str, Decimal]
     rejections: Mapping[str, int]
+    groups: Sequence[Group]
 
     def closing_line(self) -> str:
         """Return the one line that a payout run ends with."""
@@ -60,6 +78,7 @@ class Tally:
         self._paid: dict[str, Decimal] = {}
         self._debited: dict[str, Decimal] = {}
         self._rejections: Counter[str] = Counter()
+        self._groups: dict[_Key, _Sum] = {}
 
     def move(self, before: State | None, entry: Entry) -> None:
         """Count `entry` where it is now, and no longer where it was."""
@@ -71,6 +90,16 @@ class Tally:
             _add(self._debited, entry.source_currency, entry.source_amount)
         if entry.state == "REJECTED":
             self._rejections[entry.code or "no code"] += 1
+        if before == "UNKNOWN":
+            order = _ordered(entry.body)
+            self._group("UNKNOWN", None, order, None).add(-1, -_amount(order.dest_amount))
+        if entry.state in {"ACCEPTED", "REJECTED", "UNKNOWN"}:
+            order = _ordered(entry.body)
+            amount = _amount(entry.dest_amount or order.dest_amount)
+            self._group(entry.state, entry.status, order, entry.code).add(1, amount)
+
+    def _group(self, state: State, status: str | None, order: _Order, code: str | None) -> _Sum:
+        return self._groups.setdefault((state.lower(), status, order.dest_currency, order.method, code), _Sum())
 
     def report(self) -> Report:
         """Return a snapshot."""
@@ -83,7 +112,51 @@ class Tally:
             paid=dict(sorted(self._paid.items())),
             debited=dict(sorted(self._debited.items())),
             rejections=dict(self._rejections.most_common()),
+            groups=[
+                Group(
+                    result=key[0],
+                    status=key[1],
+                    currency=key[2],
+                    method=key[3],
+                    reason=key[4],
+                    rows=group.rows,
+                    amount=group.amount,
+                )
+                for key, group in sorted(self._groups.items(), key=lambda item: [part or "" for part in item[0]])
+                if group.rows
+            ],
         )
+
+
+_Key: TypeAlias = tuple[str, str | None, str | None, str | None, str | None]
+
+
+class _Order(msgspec.Struct, frozen=True):
+    method: str | None = None
+    dest_currency: str | None = None
+    dest_amount: str | None = None
+
+
+_NO_ORDER = _Order()
+_ORDER = msgspec.json.Decoder(_Order)
+
+
+def _ordered(body: bytes | None) -> _Order:
+    return _NO_ORDER if body is None else _ORDER.decode(body)
+
+
+def _amount(text: str | None) -> Decimal:
+    return Decimal(text or 0)
+
+
+@dataclass(slots=True)
+class _Sum:
+    rows: int = 0
+    amount: Decimal = Decimal(0)
+
+    def add(self, rows: int, amount: Decimal) -> None:
+        self.rows += rows
+        self.amount += amount
 
 
 def counted(number: int, noun: str) -> str:
@@ -94,67 +167,3 @@ def counted(number: int, noun: str) -> str:
 def _add(sums: dict[str, Decimal], currency: str | None, amount: str | None) -> None:
     if currency is not None and amount is not None:
         sums[currency] = sums.get(currency, Decimal(0)) + Decimal(amount)
-
-
-class ReportFile:
-    """A report on disk: `.json` has counts, sums and the rows that need a person; `.csv` has those rows.
-
-    The file appears whole or not at all, and only its owner may read it.
-
-    Args:
-        path: where to write; an earlier report there is replaced.
-
-    Raises:
-        ConfigurationError: the name ends neither in `.json` nor in `.csv`, or its directory cannot be written to.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        if self._path.suffix not in {".json", ".csv"}:
-            raise ConfigurationError(f"The report {self._path} must be named .json or .csv.")
-        if not os.access(self._path.parent, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"The report's directory {self._path.parent} does not exist or is not writable.")
-
-    @contextmanager
-    def writing(self, report: Report) -> Generator[Callable[[Rejected | Unknown], None], None, None]:
-        """Write `report` and each problem handed to the function that this gives; then put the file in place."""
-        draft = self._path.with_name(f"{self._path.name}.new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            if self._path.suffix == ".csv":
-                rows = csv.DictWriter(file, _COLUMNS)
-                rows.writeheader()
-                yield lambda problem: rows.writerow(_shown(problem))
-            else:
-                file.write(json.dumps(_totals(report), indent=2).removesuffix("\n}") + ',\n  "problems": [')
-                separators = itertools.chain(["\n    "], itertools.repeat(",\n    "))
-                yield lambda problem: file.writelines((next(separators), json.dumps(_shown(problem))))
-                file.write("\n  ]\n}\n")
-        draft.replace(self._path)
-
-
-def _shown(problem: Rejected | Unknown) -> dict[str, object]:
-    rejected = problem if isinstance(problem, Rejected) else None
-    return {
-        "line": problem.line,
-        "row_id": problem.row_id,
-        "result": "rejected" if rejected else "unknown",
-        "field": rejected.field if rejected else None,
-        "code": rejected.code if rejected else None,
-        "reason": problem.reason,
-        "idempotency_key": problem.idempotency_key,
-    }
-
-
-def _totals(report: Report) -> dict[str, object]:
-    return {
-        "rows": report.rows,
-        "accepted": report.accepted,
-        "rejected": report.rejected,
-        "unknown": report.unknown,
-        "pending": report.pending,
-        "paid": {currency: format(amount, "f") for currency, amount in report.paid.items()},
-        "debited": {currency: format(amount, "f") for currency, amount in report.debited.items()},
-        "rejections": report.rejections,
-    }

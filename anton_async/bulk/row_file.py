@@ -1,11 +1,13 @@
-"""Files of rows, read a line at a time: CSV with a header, or JSON Lines with an object a line."""
+"""Files of rows, read a row at a time: CSV or XLSX with a header, or JSON Lines with an object a line."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Literal, TypeAlias, cast
@@ -13,12 +15,14 @@ from typing import IO, Literal, TypeAlias, cast
 from anton_async.bulk.layout import Layout, RowFileError
 from anton_async.bulk.report import counted
 from anton_async.bulk.rows import PayoutRow
+from anton_async.bulk.sheet import read_sheet
 from anton_async.errors import printable
 
-Format: TypeAlias = Literal["csv", "jsonl"]
+Format: TypeAlias = Literal["csv", "jsonl", "xlsx"]
 
 _AS_IT_IS = Layout()
-_JSON_ENDINGS = frozenset({".jsonl", ".ndjson"})
+_ENDINGS: Mapping[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "xlsx", ".xlsm": "xlsx"}
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_rows(
@@ -28,15 +32,33 @@ def read_rows(
 
     Args:
         path: the file.
-        form: how it is written; left out, JSON Lines when its name ends in `.jsonl` or `.ndjson`, else CSV.
+        form: how it is written; left out, what `form_of` says.
         layout: how columns become fields.
 
     Raises:
         RowFileError: as `read_csv`.
     """
-    if form is None:
-        form = "jsonl" if Path(path).suffix.lower() in _JSON_ENDINGS else "csv"
-    return read_jsonl(path, layout=layout) if form == "jsonl" else read_csv(path, layout=layout)
+    readers = {"csv": read_csv, "jsonl": read_jsonl, "xlsx": read_xlsx}
+    return readers[form or form_of(path)](path, layout=layout)
+
+
+def form_of(path: str | os.PathLike[str]) -> Format:
+    """Return how a file is written by its name: JSON Lines for `.jsonl` and `.ndjson`, XLSX for `.xlsx`, else CSV."""
+    return _ENDINGS.get(Path(path).suffix.lower(), "csv")
+
+
+def columns_of(path: str | os.PathLike[str], form: Format | None = None) -> list[str]:
+    """Return the columns that the first line of a file names, as they stand there; none for JSON Lines.
+
+    Raises:
+        RowFileError: as `read_rows`.
+    """
+    form = form or form_of(path)
+    if form == "jsonl":
+        return []
+    lines = _sheet_lines(Path(path)) if form == "xlsx" else _csv_lines(Path(path))
+    with closing(lines):
+        return next(lines, (1, cast("list[str]", [])))[1]
 
 
 def read_csv(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> Iterator[PayoutRow]:
@@ -46,23 +68,26 @@ def read_csv(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> Ite
     `metadata.<label>` or `session.<field>` for what is nested. An empty cell means that the field is not given.
 
     Args:
-        path: a UTF-8 file, with or without byte order mark; cells may hold quoted line breaks.
+        path: a file in UTF-8, or in UTF-16 with its byte order mark; cells may hold quoted line breaks.
         layout: how columns become fields, where they are called differently.
 
     Raises:
-        RowFileError: the file cannot be read, is not UTF-8 or not CSV, or its columns are none of the above.
+        RowFileError: the file cannot be read, is not UTF-8, not UTF-16 or not CSV, or its columns are none of the
+            above.
     """
-    file = Path(path)
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            yield from _read_csv(text, file.name, layout)
-    except OSError as error:
-        problem = f"{file} cannot be read: {error.strerror or type(error).__name__}."
-    except UnicodeDecodeError:
-        problem = f"{file} is not UTF-8 text: save it as CSV UTF-8."
-    else:
-        return
-    raise RowFileError(problem)
+    return _table(_csv_lines(Path(path)), Path(path).name, layout)
+
+
+def read_xlsx(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> Iterator[PayoutRow]:
+    """Read rows from the first sheet of an XLSX workbook, one at a time; needs the `xlsx` extra.
+
+    Its first row names the columns, as in CSV. A number is what the sheet shows of it, in at most 15 digits; a formula
+    is its last value; a row is called by its number.
+
+    Raises:
+        RowFileError: the workbook cannot be read, its columns cannot be used, or the extra is missing.
+    """
+    return _table(_sheet_lines(Path(path)), Path(path).name, layout)
 
 
 def read_jsonl(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> Iterator[PayoutRow]:
@@ -72,55 +97,78 @@ def read_jsonl(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> I
     that an amount written as one is exact. A line that is no such object is a row that is rejected.
 
     Args:
-        path: a UTF-8 file, with or without byte order mark; empty lines are skipped.
+        path: a file in UTF-8, or in UTF-16 with its byte order mark; empty lines are skipped.
         layout: how keys become fields, where they are called differently.
 
     Raises:
-        RowFileError: the file cannot be read, or is not UTF-8.
+        RowFileError: the file cannot be read, or is neither UTF-8 nor UTF-16.
     """
-    file = Path(path)
+    with _opened(Path(path), newline="\n") as text:
+        for number, line in enumerate(text, 1):
+            if line.strip():
+                yield _json_row(line, number, layout)
+
+
+@contextmanager
+def _opened(file: Path, *, newline: str) -> Generator[IO[str], None, None]:
     try:
-        with file.open(encoding="utf-8-sig", newline="\n") as text:
-            for number, line in enumerate(text, 1):
-                if line.strip():
-                    yield _json_row(line, number, layout)
+        with file.open("rb") as raw:
+            encoding = "utf-16" if raw.read(2) in _UTF_16 else "utf-8-sig"
+        with file.open(encoding=encoding, newline=newline) as text:
+            yield text
     except OSError as error:
         problem = f"{file} cannot be read: {error.strerror or type(error).__name__}."
-    except UnicodeDecodeError:
-        problem = f"{file} is not UTF-8 text."
+    except UnicodeError:
+        problem = f"{file} is not UTF-8 text: save it as CSV UTF-8."
     else:
         return
     raise RowFileError(problem)
 
 
-def _read_csv(text: IO[str], name: str, layout: Layout) -> Iterator[PayoutRow]:
-    lines = csv.reader(text, strict=True)
-    try:
-        header = layout.fields_of([column.strip() for column in next(lines, cast("list[str]", []))], name)
-        # `line_num` is the line on which a row ends; a quoted line break makes a row longer than a line.
-        start = lines.line_num + 1
-        for cells in lines:
-            if cells:
-                yield _csv_row(header, cells, start, layout)
-            start = lines.line_num + 1
-    except csv.Error as error:
-        problem = f"{name} is not well-formed CSV near line {lines.line_num}: {error}."
-    else:
-        return
+def _csv_lines(file: Path) -> Generator[tuple[int, list[str]], None, None]:
+    """Yield the number of the line on which each row begins, and its cells."""
+    with _opened(file, newline="") as text:
+        lines = csv.reader(text, strict=True)
+        start = 1
+        try:
+            for cells in lines:
+                if cells:
+                    yield start, cells
+                # `line_num` is the line on which a row ends; a quoted line break makes a row longer than a line.
+                start = lines.line_num + 1
+        except csv.Error as error:
+            problem = f"{file.name} is not well-formed CSV near line {lines.line_num}: {error}."
+        else:
+            return
     raise RowFileError(problem)
 
 
-def _csv_row(header: Sequence[str], cells: Sequence[str], line: int, layout: Layout) -> PayoutRow:
-    row = PayoutRow(row_id=line)
-    row.line = line
+def _sheet_lines(file: Path) -> Generator[tuple[int, list[str]], None, None]:
+    yield from read_sheet(file)
+
+
+def _table(lines: Generator[tuple[int, list[str]], None, None], name: str, layout: Layout) -> Iterator[PayoutRow]:
+    with closing(lines):
+        header: list[str] | None = None
+        for line, cells in lines:
+            if header is None:
+                header = layout.fields_of([column.strip() for column in cells], name)
+            else:
+                yield _table_row(header, cells, line, layout)
+        if header is None:
+            layout.fields_of([], name)
+
+
+def _table_row(header: Sequence[str], cells: Sequence[str], line: int, layout: Layout) -> PayoutRow:
+    given = [cell for target, cell in zip(header, cells, strict=False) if target == "row_id" and cell]
+    row = PayoutRow(row_id=given[0] if given else line)
+    row.line, row.source = line, cells
     if len(cells) > len(header):
         row.problem = f"{_extent(header, cells)}: put quotes around a cell that holds a comma"
         return row
     fields: dict[str, object] = {}
     for target, cell in zip(header, cells, strict=False):
-        if target == "row_id" and cell:
-            row.row_id = cell
-        elif target and cell:
+        if target and target != "row_id" and cell:
             layout.place(fields, target, cell)
     layout.fill(fields)
     row.fields = fields
@@ -136,7 +184,7 @@ def _extent(header: Sequence[str], cells: Sequence[str]) -> str:
 
 def _json_row(line: str, number: int, layout: Layout) -> PayoutRow:
     row = PayoutRow(row_id=number)
-    row.line = number
+    row.line, row.source = number, (line.rstrip("\r\n"),)
     try:
         read: object = json.loads(line, object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_no_number)
     except json.JSONDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import cast
@@ -27,9 +27,10 @@ class PayoutRow:
     Attributes:
         line: the row's place in its file, for messages; None for its place in the input.
         problem: why the row cannot be read; it is then rejected with these words.
+        source: what its file says, cell by cell, or its one line of JSON; empty when it comes from no file.
     """
 
-    __slots__ = ("fields", "line", "problem", "row_id")
+    __slots__ = ("fields", "line", "problem", "row_id", "source")
 
     def __init__(self, *, row_id: str | int, **fields: object) -> None:
         # Half a surrogate pair, which JSON can hold, is nothing that a journal or a terminal could.
@@ -37,14 +38,20 @@ class PayoutRow:
         self.line: int | None = None
         self.fields: Mapping[str, object] = fields
         self.problem: str | None = None
+        self.source: Sequence[str] = ()
 
     @classmethod
     def of(cls, row: PayoutRow | Mapping[str, object], *, position: int) -> PayoutRow:
-        """Return `row` as a `PayoutRow`; a mapping without `row_id` gets its position as one."""
+        """Return `row` as a `PayoutRow`; a mapping without `row_id` gets its position as one.
+
+        Anything else becomes a row that is rejected: one slip in a long input is no reason to lose the rest.
+        """
         if isinstance(row, PayoutRow):
             return row
         if not isinstance(row, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
-            raise TypeError("A row must be a PayoutRow, or a mapping of row_id and the fields of payouts.create.")
+            odd = cls(row_id=position)
+            odd.problem = f"is a {type(row).__name__}: a row is a PayoutRow, or a mapping of row_id and fields"
+            return odd
         row_id = row.get("row_id")
         made = cls(row_id=position if row_id is None or row_id == "" else str(row_id))
         made.fields = {name: value for name, value in row.items() if name != "row_id"}
@@ -56,7 +63,7 @@ class PayoutRow:
             name: value for name, value in self.fields.items() if value is not None and value is not msgspec.UNSET
         }
         try:
-            text = json.dumps([self.problem, fields], sort_keys=True, default=_plain)
+            text = _ENCODER.encode([self.problem, fields])
         except (TypeError, ValueError, RecursionError):
             text = "not representable"  # such a row is rejected by the checks of the request
         return hashlib.sha256(text.encode("ascii")).digest()
@@ -73,10 +80,17 @@ class PayoutRow:
         return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[: _SHOWN_CHARACTERS - 1]}…"
 
     def refusal(self, error: RequestValidationError) -> str:
-        """Return what is wrong with the field that `error` names."""
-        reason = error.message.removeprefix(f"{error.field}: ")
-        given = self.amount_given(error.field)
-        return reason if given is None else f'{reason}, not "{given}"'
+        """Return what is wrong with the row: first the field that `error` names, without its name, then the others."""
+        told = [
+            f"{field}: {reason}{self._instead(field)}"
+            for field, reasons in error.field_errors.items()
+            for reason in reasons
+        ]
+        return "; ".join(told).removeprefix(f"{error.field}: ") or error.message
+
+    def _instead(self, field: str) -> str:
+        given = self.amount_given(field)
+        return "" if given is None else f', not "{given}"'
 
     def __repr__(self) -> str:
         return f"PayoutRow(row_id={self.row_id!r}, line={self.line!r})"
@@ -90,3 +104,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     return type(value).__name__
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=_plain)

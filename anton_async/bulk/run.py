@@ -14,10 +14,11 @@ A token is fetched before the first row is marked SENT, so that bad credentials 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from anton_async.bulk.entry import Entry, seal
 from anton_async.bulk.errors import JobStoppedError, JournalError
@@ -36,6 +37,7 @@ from anton_async.errors import (
     RateLimitError,
     RequestValidationError,
 )
+from anton_async.hooks import Timer
 from anton_async.models import CreatedPayout, Payout
 from anton_async.resources.operations import CREATE_PAYOUT
 from anton_async.transport import Call
@@ -163,7 +165,7 @@ class Run:
     async def _feed(self) -> None:
         try:
             if self._rows is None:
-                async for entry in self._journal.unsettled():
+                async for entry in self._journal.entries("PLANNED", "SENT", "UNKNOWN"):
                     if entry.sent_at is not None:
                         await self._ahead.acquire()
                         self._planned.put_nowait(_done(entry))
@@ -171,7 +173,7 @@ class Run:
             async with aclosing(_numbered(self._rows)) as rows:
                 known = await self._compare(rows)
                 looked_up = False
-                async for entry in self._journal.unsettled(last=known):
+                async for entry in self._journal.entries("PLANNED", "SENT", "UNKNOWN", last=known):
                     await self._ahead.acquire()
                     self._planned.put_nowait(_done(entry))
                     looked_up = looked_up or self._is_too_old(entry)
@@ -211,16 +213,16 @@ class Run:
             planned_at=self._clock.time(),
         )
         if row.problem is not None:
-            return dataclasses.replace(entry, state="REJECTED", code="validation_error", reason=row.problem)
+            return replace(entry, state="REJECTED", repeats=entry.line, code="validation_error", reason=row.problem)
         try:
             call = self._transport.prepare(CREATE_PAYOUT, {}, body=row.fields)
         except RequestValidationError as error:
-            return dataclasses.replace(
+            return replace(
                 entry, state="REJECTED", field=error.field, code="validation_error", reason=row.refusal(error)
             )
         body = call.body or b""
         key = call.idempotency_key or ""
-        return dataclasses.replace(entry, key=key, body=body, body_hash=seal(key, body))
+        return replace(entry, key=key, body=body, body_hash=seal(key, body))
 
     async def _pay(self, entry: Entry) -> None:
         """Settle one row; an AntonError that comes out of here ends the run."""
@@ -229,7 +231,7 @@ class Run:
             return
         if entry.sent_at is not None and self._clock_is_behind(entry.sent_at):
             reason = "it may have been sent, and the journal is newer than this machine's clock: look the payout up"
-            await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
+            await self._settle(entry, replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
             return
         if entry.key is None or not entry.intact:
             raise JournalError(
@@ -248,23 +250,20 @@ class Run:
         if self._is_too_old(entry):
             await self._find(entry, call)
             return
-        async with self._width.one():
-            await self._send(entry, call)
+        async with self._width.one() as timer:
+            await self._send(entry, call, timer)
 
-    async def _send(self, entry: Entry, call: Call[CreatedPayout]) -> None:
+    async def _send(self, entry: Entry, call: Call[CreatedPayout], timer: Timer) -> None:
         if self._failure is not None:
             return
         sent = await self._journal.mark_sent(entry, now=self._clock.time())
-        began = self._clock.monotonic()
         try:
             if self._failure is not None:
                 raise JobStoppedError("the run ended before this row left")
-            answer = await self._transport.send(call)
+            answer = await self._transport.send(call, timer=timer)
         except AntonError as error:
-            self._width.learn(began, answered=error.outcome is not Outcome.UNKNOWN)
             await self._failed(sent, error, sent_before=entry.sent_at is not None)
             return
-        self._width.learn(began, answered=True)
         payout: CreatedPayout = answer.data
         await self._settle(sent, _accepted(sent, payout), payout)
 
@@ -275,13 +274,13 @@ class Run:
             await self._settle(entry, _accepted(entry, found))
             return
         reason = f"it may have been sent, longer ago than the API remembers its key, and {found}: look the payout up"
-        await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
+        await self._settle(entry, replace(entry, state="UNKNOWN", reason=reason), from_journal=True)
 
     async def _failed(self, entry: Entry, error: AntonError, *, sent_before: bool) -> None:
         """Note what a failed call means for its row, and end the run when it means the same for every row."""
         for_all = concerns_every_row(error)
         if error.outcome is Outcome.UNKNOWN:
-            await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=error.message))
+            await self._settle(entry, replace(entry, state="UNKNOWN", reason=error.message))
             if for_all:
                 raise error
             return
@@ -296,10 +295,10 @@ class Run:
             raise error if for_all else _stopped_by(error)
         if sent_before and not error.settles_earlier_attempts:
             reason = f"it may have been sent in an earlier run, and now: {error.message}"
-            await self._settle(entry, dataclasses.replace(entry, state="UNKNOWN", reason=reason))
+            await self._settle(entry, replace(entry, state="UNKNOWN", reason=reason))
             return
         field, reason = explain(error)
-        rejected = dataclasses.replace(entry, state="REJECTED", field=field, code=error.code, reason=reason)
+        rejected = replace(entry, state="REJECTED", field=field, code=error.code, reason=reason)
         await self._settle(entry, rejected)
 
     def _is_too_old(self, entry: Entry) -> bool:
@@ -315,12 +314,17 @@ class Run:
         self, before: Entry, after: Entry, payout: CreatedPayout | None = None, *, from_journal: bool = False
     ) -> None:
         result = result_of(after, payout=payout, from_journal=from_journal)
-        await _to_the_end(self._record(before, after, result))
+        noted = self._journal.settle(before, after, now=self._clock.time())
+        noted.add_done_callback(lambda done: self._tell(result) if _succeeded(done) else None)
+        try:
+            await asyncio.shield(noted)
+        except asyncio.CancelledError:
+            await asyncio.wait([noted])  # an answer that arrived is noted and told
+            raise
         self._judge(result)
         await self._room.acquire()
 
-    async def _record(self, before: Entry, after: Entry, result: Result) -> None:
-        await self._journal.settle(before, after, now=self._clock.time())
+    def _tell(self, result: Result) -> None:
         self._results.put_nowait(result)
 
     async def _deliver(self, result: Result) -> None:
@@ -345,15 +349,8 @@ async def _numbered(rows: Rows) -> AsyncGenerator[tuple[int, PayoutRow], None]:
         yield position, PayoutRow.of(row, position=position)
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` whole, also when the caller is cancelled meanwhile: an answer that arrived is noted and told."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # the journal's, which every other row gets as well
-        raise
+def _succeeded(done: asyncio.Future[Entry]) -> bool:
+    return not done.cancelled() and done.exception() is None
 
 
 def _stopped_by(error: AntonError) -> JobStoppedError:
@@ -368,7 +365,7 @@ def _stopped_by(error: AntonError) -> JobStoppedError:
 
 
 def _accepted(entry: Entry, payout: Payout | CreatedPayout) -> Entry:
-    return dataclasses.replace(
+    return replace(
         entry,
         state="ACCEPTED",
         payout_id=payout.id,

@@ -1,8 +1,9 @@
 """How many payouts of a run may be under way at once: fewer when the API slows down or fails, more when it recovers.
 
 A server that struggles is not helped by as many requests as it could serve before: they would time out together and
-be repeated together. Halved at most once for the calls that began since the last time; widened by one for each round
-of calls that went well.
+be repeated together. Halved at most once for the requests that left since the last time; widened by one for each round
+of requests that went well. What counts is the time from a request's leaving to its answer: waiting for the merchant's
+quota, or being told to wait for it, says nothing about the API's health.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from anton_async.clock import Clock
+from anton_async.errors import Outcome
+from anton_async.hooks import Timer
 
-_SLOW = 5.0  # seconds; shorter waits are the merchant's quota, or nothing to care for
+_SLOW = 1.0  # seconds; nobody waits for less
 _SLOWER = 4.0  # times the best that was seen
 _NARROWEST = 16  # part of the full width that always remains
 
@@ -37,31 +40,47 @@ class Width:
         self._narrowed_at = -math.inf
 
     @asynccontextmanager
-    async def one(self) -> AsyncGenerator[None, None]:
-        """Wait until one more may be under way, and be that one for the block."""
+    async def one(self) -> AsyncGenerator[Timer, None]:
+        """Wait until one more may be under way, be that one for the block, and give the timer of its call."""
         while self._busy >= max(1, int(self._width)):
             self._changed.clear()
             await self._changed.wait()
         self._busy += 1
         try:
-            yield
+            yield _Timed(self, self._clock)
         finally:
             self._busy -= 1
             self._changed.set()
 
-    def learn(self, began: float, *, answered: bool) -> None:
-        """Take in how a call went that began at the monotonic time `began`; it has ended now.
+    def learn(self, took: float, *, answered: bool) -> None:
+        """Take in how a request went that has ended now.
 
         Args:
-            began: when.
-            answered: whether its outcome is known now.
+            took: seconds since it left.
+            answered: whether its outcome is known.
         """
-        took = self._clock.monotonic() - began
+        now = self._clock.monotonic()
         self._best = min(self._best, took)
         if not answered or took > max(_SLOW, _SLOWER * self._best):
-            if began >= self._narrowed_at:
+            if now - took >= self._narrowed_at:
                 self._width = max(1.0, self._full / _NARROWEST, self._width / 2)
-                self._narrowed_at = self._clock.monotonic()
+                self._narrowed_at = now
         elif self._width < self._full:
             self._width = min(self._full, self._width + 1 / self._width)
             self._changed.set()
+
+
+class _Timed:
+    """Times one payout's requests."""
+
+    def __init__(self, width: Width, clock: Clock) -> None:
+        self._width = width
+        self._clock = clock
+        self._left_at = 0.0
+
+    def left(self) -> None:
+        self._left_at = self._clock.monotonic()
+
+    def ended(self, status: int | None, outcome: Outcome | None) -> None:
+        if status != 429:
+            self._width.learn(self._clock.monotonic() - self._left_at, answered=outcome is not Outcome.UNKNOWN)

@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(2)
     signal.signal(signal.SIGINT, leave)
     # Imported here because the sentence above must also come out where these packages are missing.
-    from anton_async.cli.commands import anton  # noqa: PLC0415
+    from anton_async.cli.commands import anton  # noqa: PLC0415 - after the look for its packages
 
     # What the SDK would warn of, the commands say in their own words.
     logging.getLogger("anton_async").addHandler(logging.NullHandler())

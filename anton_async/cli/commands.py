@@ -21,14 +21,19 @@ import click
 from anton_async._version import __version__
 from anton_async.auth.keys import DPoPKey
 from anton_async.bulk import Report
-from anton_async.bulk.journal import read_journal
 from anton_async.bulk.layout import Layout
+from anton_async.bulk.report_file import totals
 from anton_async.bulk.row_file import Format
+from anton_async.bulk.sqlite_journal import read_journal
+from anton_async.cli.batches import run_batch
+from anton_async.cli.display import describe
 from anton_async.cli.keyfile import write_key
 from anton_async.cli.payroll import EXIT_STOPPED, EXIT_USAGE, check_file, pay_file, settle_journal
 from anton_async.cli.server import make_sandbox, serve
 from anton_async.cli.token import describe_token
+from anton_async.cli.webhooks import webhooks
 from anton_async.client import AntonClient
+from anton_async.config import DEFAULT_RATE_LIMIT, RateLimit
 from anton_async.errors import AntonError, DeadlineExceededError, TransportError, printable
 
 T = TypeVar("T")
@@ -63,9 +68,9 @@ def _warnings_as_sentences() -> Generator[None, None, None]:
         click.echo(f"Warning: {printable(str(warning.message))}", err=True)
 
 
-def _client(*, concurrency: int = 100) -> AntonClient:
+def _client(*, concurrency: int = 100, per_minute: int = DEFAULT_RATE_LIMIT.per_minute) -> AntonClient:
     with _warnings_as_sentences():
-        return AntonClient.from_env(concurrency=concurrency)
+        return AntonClient.from_env(concurrency=concurrency, rate_limit=RateLimit(per_minute=per_minute))
 
 
 def _run(work: Coroutine[object, object, T]) -> T:
@@ -85,6 +90,9 @@ def anton() -> None:
     """
 
 
+anton.add_command(webhooks)
+
+
 @anton.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
@@ -101,15 +109,34 @@ def anton() -> None:
     type=_FILE,
     help="Where the client's DPoP key is written; a key that is there already is used.",
 )
-def sandbox(host: str, port: int, seed: Path | None, settle: float, key_file: Path) -> None:
+@click.option("--state", type=_FILE, help="SQLite file that keeps everything over a restart; made when missing.")
+@click.option(
+    "--control",
+    is_flag=False,
+    flag_value="loopback",
+    type=click.Choice(["loopback", "anywhere"]),
+    help="Open the control API under /control, for this machine unless told otherwise.",
+)
+def sandbox(
+    *,
+    host: str,
+    port: int,
+    seed: Path | None,
+    settle: float,
+    key_file: Path,
+    state: Path | None,
+    control: Literal["loopback", "anywhere"] | None,
+) -> None:
     """Run a local Anton until Ctrl-C.
 
     ANTON_CLIENT_ID and ANTON_CLIENT_SECRET, where set, become its client's.
     """
     with _errors_as_sentences():
         with _warnings_as_sentences():
-            local = make_sandbox(host=host, port=port, seed=seed, settle=settle, key_file=key_file)
-        _run(serve(local, key_file))
+            local = make_sandbox(
+                host=host, port=port, seed=seed, settle=settle, key_file=key_file, state=state, control=control
+            )
+        _run(serve(local, key_file, control=control is not None))
 
 
 @anton.group()
@@ -165,11 +192,24 @@ _trust_clock = click.option(
 )
 
 
+_per_minute = click.option(
+    "--per-minute",
+    default=DEFAULT_RATE_LIMIT.per_minute,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests that the merchant may send in any minute.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Write JSON objects to standard error, one a line.")
+
+
 @payouts.command("run")
 @click.argument("file", type=_EXISTING_FILE)
 @click.option("--journal", type=_FILE, help="The job's memory: made when missing, resumed when there.")
 @click.option(
-    "--format", "form", type=click.Choice(["csv", "jsonl"]), help="JSON Lines when FILE ends in .jsonl, else CSV."
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "xlsx"]),
+    help="Left out: JSON Lines for .jsonl, XLSX for .xlsx, else CSV.",
 )
 @click.option(
     "--map",
@@ -182,6 +222,11 @@ _trust_clock = click.option(
 @click.option("--check", is_flag=True, help="Only look for bad rows in the whole file; nothing is sent.")
 @_concurrency
 @click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
+@click.option("--accepted", type=_FILE, help="Write a CSV of the accepted rows with the ids of their payouts.")
+@click.option("--rejected", type=_FILE, help="Write the rejected rows as FILE has them, to be mended and run again.")
+@click.option("--follow", is_flag=True, help="Then wait until each payout is in a terminal state, or for Ctrl-C.")
+@_json
+@_per_minute
 @click.option("--strict", is_flag=True, help="Exit with 1 when rows were rejected.")
 @click.option(
     "--max-failures", type=click.IntRange(1), help="Stop when this many rows were rejected or left unknown in this run."
@@ -199,13 +244,18 @@ def run_payouts(
     check: bool,
     concurrency: int,
     report: Path | None,
+    accepted: Path | None,
+    rejected: Path | None,
+    follow: bool,
+    as_json: bool,
+    per_minute: int,
     max_failures: int | None,
     stop_on: tuple[str, ...],
     strict: bool,
     grace: float,
     trust_clock: bool,
 ) -> None:
-    """Pay the rows of a file, CSV or JSON Lines, each exactly once; the same command again resumes.
+    """Pay the rows of a file, CSV, JSON Lines or XLSX, each exactly once; the same command again resumes.
 
     Columns are the fields of the create call plus row_id (left out: the line number), metadata.<label> and
     session.<field>. Standard output gets one line: rows N | accepted A | rejected R | unknown U.
@@ -219,13 +269,17 @@ def run_payouts(
     place = journal
 
     async def pay() -> int:
-        async with _client(concurrency=max(100, concurrency)) as client:
+        async with _client(concurrency=max(100, concurrency), per_minute=per_minute) as client:
             return await pay_file(
                 client,
                 file,
                 journal=place,
                 concurrency=concurrency,
                 report_path=report,
+                accepted_path=accepted,
+                rejected_path=rejected,
+                follow=follow,
+                as_json=as_json,
                 strict=strict,
                 grace=grace,
                 max_failures=max_failures,
@@ -257,7 +311,11 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
 @_concurrency
 @_grace
 @_trust_clock
-def settle_payouts(journal: Path, concurrency: int, *, grace: float, trust_clock: bool) -> None:
+@_json
+@_per_minute
+def settle_payouts(
+    journal: Path, *, concurrency: int, grace: float, trust_clock: bool, as_json: bool, per_minute: int
+) -> None:
     """Find out what became of the rows of a journal that may have left; no other row is sent.
 
     For 23 hours after its first sending a row is sent again under its own key. An older one is looked up by its
@@ -265,8 +323,10 @@ def settle_payouts(journal: Path, concurrency: int, *, grace: float, trust_clock
     """
 
     async def settle() -> int:
-        async with _client(concurrency=max(100, concurrency)) as client:
-            return await settle_journal(client, journal, concurrency=concurrency, grace=grace, trust_clock=trust_clock)
+        async with _client(concurrency=max(100, concurrency), per_minute=per_minute) as client:
+            return await settle_journal(
+                client, journal, concurrency=concurrency, grace=grace, trust_clock=trust_clock, as_json=as_json
+            )
 
     with _errors_as_sentences():
         code = _run(settle())
@@ -275,10 +335,14 @@ def settle_payouts(journal: Path, concurrency: int, *, grace: float, trust_clock
 
 @payouts.command("status")
 @click.argument("journal", type=_FILE)
-def payouts_status(journal: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def payouts_status(journal: Path, *, as_json: bool) -> None:
     """Show what a journal knows, also while a job runs on it."""
     with _errors_as_sentences():
         owner, report = read_journal(journal)
+    if as_json:
+        click.echo(json.dumps({"client_id": owner.client_id, "origin": owner.origin, **totals(report)}))
+        return
     click.echo(f"client {printable(owner.client_id)} at {printable(owner.origin)}")
     for line in _details(report):
         click.echo(line)
@@ -286,9 +350,42 @@ def payouts_status(journal: Path) -> None:
 
 
 def _details(report: Report) -> Generator[str, None, None]:
+    for group in report.groups:
+        yield printable(describe(group))
     for currency, amount in report.paid.items():
         yield f"paid {amount:f} {currency}"
     for code, count in report.rejections.items():
         yield f"rejected {count} {printable(code)}"
     if report.pending:
         yield f"pending {report.pending}: run the job again to settle them"
+
+
+@anton.group()
+def batches() -> None:
+    """Pay many payouts as one of Anton's own batches."""
+
+
+@batches.command("run")
+@click.argument("file", type=_EXISTING_FILE)
+@click.option("--yes", is_flag=True, help="Confirm without asking.")
+@click.option("--source-currency", help="The balance that pays rows which name none.")
+@click.option("--results", type=_FILE, help="Write a CSV with what became of each row.")
+@click.option("--again", is_flag=True, help="Upload although a batch of the same name and size was found.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when rows were not paid.")
+def run_batch_file(
+    file: Path, *, yes: bool, source_currency: str | None, results: Path | None, again: bool, strict: bool
+) -> None:
+    """Upload a CSV or XLSX file in the template's layout, show what validation found, confirm it, and follow it.
+
+    The same command again goes on where it was; FILE.batch.json remembers which batch the file became.
+    """
+
+    async def pay() -> int:
+        async with _client() as client:
+            return await run_batch(
+                client, file, yes=yes, source_currency=source_currency, results_path=results, again=again, strict=strict
+            )
+
+    with _errors_as_sentences():
+        code = _run(pay())
+    sys.exit(code)

@@ -1,21 +1,40 @@
-"""What a person sees of a payout run, on standard error: a progress bar on a terminal, occasional lines elsewhere."""
+"""What is seen of a payout run, on standard error: a progress bar on a terminal, occasional lines or JSON elsewhere."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
 
-from anton_async.bulk import Accepted, Rejected, Report, Result, Unknown
+from anton_async.bulk import Accepted, Group, Rejected, Report, Result, Unknown
 from anton_async.bulk.report import counted
+from anton_async.bulk.report_file import shown, totals
 from anton_async.errors import AntonError, AuthenticationError, printable
+from anton_async.models import Payout
 
 _PAUSE = 5.0  # seconds between two lines where there is no terminal
+_GLANCE = 0.25  # seconds between two looks at the gauges where there is one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauges:
+    """What a display reads while a run goes on.
+
+    Attributes:
+        report: what the journal knows.
+        quota: how many requests of the rolling minute are used up, and how many there are; None when nothing is paced.
+    """
+
+    report: Callable[[], Report]
+    quota: Callable[[], tuple[int, int] | None]
 
 
 class Display:
@@ -23,24 +42,28 @@ class Display:
 
     Args:
         rows: how many rows the input has.
+        gauges: where the quota and the money are read.
         console: where to write; left out, standard error.
+        as_json: write JSON objects, one a line, and no bar.
     """
 
-    def __init__(self, rows: int, console: Console | None = None) -> None:
+    def __init__(self, rows: int, gauges: Gauges, *, console: Console | None = None, as_json: bool = False) -> None:
         self._console = console or Console(stderr=True)
         self._rows = rows
+        self._gauges = gauges
+        self._as_json = as_json
         self._counts: Counter[str] = Counter(ok=0, rejected=0, unknown=0)
         self._fresh = self._settled_before = 0
         self._began = self._spoke = time.monotonic()
         self._progress = Progress(
             BarColumn(bar_width=20),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            TextColumn("{task.fields[counts]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[summary]}"),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=as_json or not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("rows", total=rows, counts="")
+        self._pause = _GLANCE if self._console.is_terminal and not as_json else _PAUSE
+        self._task = self._progress.add_task("rows", total=rows, summary="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -58,16 +81,47 @@ class Display:
         elif isinstance(result, Rejected):
             self._counts["rejected"] += 1
             field = f"{result.field}: " if result.field else ""
-            self._say(f"{_place(result)} rejected: {field}{result.reason} [{result.code or 'no code'}]")
+            told = f"{_place(result)} rejected: {field}{result.reason} [{result.code or 'no code'}]"
+            self._say(told, event="rejected", **shown(result))
         else:
             self._counts["unknown"] += 1
-            self._say(f"{_place(result)} unknown: {result.reason} (key {result.idempotency_key})")
+            told = f"{_place(result)} unknown: {result.reason} (key {result.idempotency_key})"
+            self._say(told, event="unknown", **shown(result))
         self._fresh += not result.from_journal
         self._settled_before += result.from_journal and not isinstance(result, Unknown)
-        self._progress.update(self._task, advance=1, counts=self._summary())
-        if not self._console.is_terminal and time.monotonic() - self._spoke >= _PAUSE:
+        self._progress.update(self._task, advance=1)
+        if time.monotonic() - self._spoke >= self._pause:
             self._spoke = time.monotonic()
-            self._say(f"{self._counts.total()} of {counted(self._rows, 'row')}: {self._summary()}")
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        seconds = time.monotonic() - self._began
+        done = self._counts.total()
+        rate = self._fresh / max(seconds, 0.001)
+        left = (self._rows - done) / rate if rate else None
+        quota = self._gauges.quota()
+        paid = self._gauges.report().paid
+        parts = [
+            ", ".join(f"{count} {name}" for name, count in self._counts.items()),
+            f"{rate:.0f}/s",
+            *([] if quota is None else [f"quota {quota[0]:,} of {quota[1]:,}"]),
+            *([] if left is None else [f"{_duration(left)} left"]),
+            *(f"{amount:,f} {currency}" for currency, amount in paid.items()),
+        ]
+        if self._progress.disable:
+            facts = {
+                "done": done,
+                "rows": self._rows,
+                **self._counts,
+                "per_second": round(rate, 1),
+                "quota_used": quota and quota[0],
+                "quota": quota and quota[1],
+                "seconds_left": left and round(left),
+                "paid": {currency: format(amount, "f") for currency, amount in paid.items()},
+            }
+            self._say(f"{done} of {counted(self._rows, 'row')}: {', '.join(parts)}", event="progress", **facts)
+        else:
+            self._progress.update(self._task, summary=", ".join(parts))
 
     def stopping(self, grace: float) -> None:
         """Say that no further row leaves."""
@@ -81,7 +135,12 @@ class Display:
             ended: what has ended the run early.
             sent: how many rows this run has marked SENT.
         """
+        if not self._progress.disable:
+            self._tell_progress()
         self._progress.stop()
+        if self._as_json:
+            self._say("", event="end", stopped=None if ended is None else printable(str(ended)), **totals(report))
+            return
         seconds = time.monotonic() - self._began
         if self._settled_before:
             were = "was" if self._settled_before == 1 else "were"
@@ -95,6 +154,8 @@ class Display:
             self._say("Nothing was sent.")
         elif not self._fresh:
             self._say(f"{counted(sent, 'row')} had begun to leave, none was answered.")
+        for group in report.groups:
+            self._say(describe(group))
         if report.paid:
             self._say("Paid " + ", ".join(f"{amount:,f} {currency}" for currency, amount in report.paid.items()))
         if report.pending:
@@ -115,17 +176,41 @@ class Display:
         elif ended is not None:
             self._say(f"Stopped: {str(ended).removesuffix('.')}.")
 
+    def ended(self, payout: Payout, *, done: int, of: int) -> None:
+        """Tell of a payout that has reached a terminal state; one that failed gets a line, others one now and then."""
+        if payout.status != "completed":
+            self._say(f"{payout.id} {payout.status}", event="ended", payout_id=payout.id, status=payout.status)
+        if time.monotonic() - self._spoke >= _PAUSE:
+            self._spoke = time.monotonic()
+            self._say(f"{done} of {counted(of, 'payout')} ended.", event="following", done=done, payouts=of)
+
+    def followed(self, statuses: Mapping[str, int], *, of: int) -> None:
+        """Tell how the payouts ended."""
+        told = ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items())) or "none"
+        left = of - sum(statuses.values())
+        still = f"; {left:,} still under way" if left else ""
+        self._say(f"Of {counted(of, 'payout')}, ended: {told}{still}.", event="followed", **statuses, under_way=left)
+
     def warn(self, sentence: str) -> None:
         """Say something that is no error but hardly what was meant."""
         self._say(f"Warning: {sentence}")
 
-    def _summary(self) -> str:
-        rate = self._counts.total() / max(time.monotonic() - self._began, 0.001)
-        counts = ", ".join(f"{count} {name}" for name, count in self._counts.items())
-        return f"{counts}, {rate:.0f}/s"
+    def _say(self, sentence: str, /, *, event: str = "note", **facts: object) -> None:
+        told = json.dumps({"event": event, **(facts or {"text": sentence})}) if self._as_json else printable(sentence)
+        self._progress.console.print(told, markup=False, highlight=False, soft_wrap=True)
 
-    def _say(self, line: str) -> None:
-        self._progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+def describe(group: Group) -> str:
+    """Return a line of the final report."""
+    kind = " ".join(part for part in (group.result, group.status or group.reason, group.method, group.currency) if part)
+    amount = f", {group.amount:,f}" if group.currency else ""
+    return f"{kind}: {counted(group.rows, 'row')}{amount}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _place(result: Result) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Generator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -15,11 +16,11 @@ import click
 
 from anton_async.bulk import JobStoppedError, PayoutJob, Report, Result, read_rows
 from anton_async.bulk.check import find_flaws
-from anton_async.bulk.journal import read_journal
 from anton_async.bulk.layout import Layout
-from anton_async.bulk.report import ReportFile
-from anton_async.bulk.row_file import Format
-from anton_async.cli.display import Display
+from anton_async.bulk.report_file import ReportFile, check_place, write_accepted, write_rejected
+from anton_async.bulk.row_file import Format, columns_of
+from anton_async.bulk.sqlite_journal import read_journal
+from anton_async.cli.display import Display, Gauges
 from anton_async.client import AntonClient
 from anton_async.errors import AntonError, AuthenticationError, ConfigurationError, TokenError, printable
 
@@ -38,6 +39,10 @@ async def pay_file(
     journal: Path,
     concurrency: int = 64,
     report_path: Path | None = None,
+    accepted_path: Path | None = None,
+    rejected_path: Path | None = None,
+    follow: bool = False,
+    as_json: bool = False,
     strict: bool = False,
     grace: float = 5.0,
     max_failures: int | None = None,
@@ -55,10 +60,14 @@ async def pay_file(
 
     Args:
         anton: an open client.
-        file: CSV or JSON Lines.
+        file: CSV, JSON Lines or XLSX.
         journal: the job's journal.
         concurrency: payouts under way at once.
         report_path: where to write a report, `.json` or `.csv`.
+        accepted_path: where to write a CSV of accepted rows with payout ids.
+        rejected_path: where to write the rejected rows, as the file has them, to be mended and run again.
+        follow: whether to wait, after a run that was not stopped, until each payout is in a terminal state.
+        as_json: whether standard error gets JSON objects instead of sentences.
         strict: whether rejected rows make the exit code 1.
         grace: seconds that payouts under way have after a signal, 0 or more.
         max_failures: as in `PayoutJob`.
@@ -77,6 +86,9 @@ async def pay_file(
         ConfigurationError: the file, the journal or the report's place cannot be used; nothing was sent.
     """
     report_file = None if report_path is None else ReportFile(report_path)
+    for path in (accepted_path, rejected_path):
+        if path is not None:
+            check_place(path)
     rows = sum(1 for _ in read_rows(file, form, layout=layout))  # refuses what is no table before anything is sent
     async with PayoutJob(
         anton,
@@ -87,7 +99,7 @@ async def pay_file(
         trust_clock=trust_clock,
     ) as job:
         # Handled to the end: a signal that comes while the report is written changes nothing any more.
-        with Display(rows) as display, _on_signals(job, display, grace):
+        with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
             if rows == 0:
                 display.warn(f"{file.name} names columns but has no rows: there is nothing to pay.")
             ended = await _follow(job.run(read_rows(file, form, layout=layout)), display, watch)
@@ -96,6 +108,13 @@ async def pay_file(
                 ended = None  # the signal came so late that there is nothing left to resume
             display.conclude(report, ended, sent=job.sent)
             await _write(report_file, job, report)
+            if accepted_path is not None:
+                await write_accepted(accepted_path, job.accepted())
+            if rejected_path is not None and not isinstance(ended, ConfigurationError):  # else it may be another input
+                again = read_rows(file, form, layout=layout)
+                await write_rejected(rejected_path, columns_of(file, form), again, job.problems())
+        if follow and ended is None:
+            await _follow_payouts(job, display)
     conclude(report)
     click.echo(report.closing_line())
     return _exit_code(report, ended, strict=strict)
@@ -124,7 +143,13 @@ def check_file(file: Path, form: Format | None, layout: Layout) -> int:
 
 
 async def settle_journal(
-    anton: AntonClient, journal: Path, *, concurrency: int = 64, grace: float = 5.0, trust_clock: bool = False
+    anton: AntonClient,
+    journal: Path,
+    *,
+    concurrency: int = 64,
+    grace: float = 5.0,
+    trust_clock: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Find out what became of the rows that may have left, show how it goes, and end with the closing line.
 
@@ -134,6 +159,7 @@ async def settle_journal(
         concurrency: payouts under way at once.
         grace: as in `pay_file`.
         trust_clock: as in `PayoutJob`.
+        as_json: as in `pay_file`.
 
     Returns:
         The exit code: 0 all settled, 2 the configuration is wrong, 3 some rows are unknown, 75 stopped early or rows
@@ -144,7 +170,8 @@ async def settle_journal(
     """
     _, before = read_journal(journal)
     async with PayoutJob(anton, journal=journal, concurrency=concurrency, trust_clock=trust_clock) as job:
-        with Display(before.unknown + before.pending) as display, _on_signals(job, display, grace):
+        rows = before.unknown + before.pending
+        with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
             ended = await _follow(job.settle(), display, lambda _: None)
             report = job.report()
             display.conclude(report, ended, sent=job.sent)
@@ -153,6 +180,34 @@ async def settle_journal(
     click.echo(report.closing_line())
     code = _exit_code(report, ended, strict=False)
     return EXIT_STOPPED if report.pending and code in {0, EXIT_UNKNOWN} else code
+
+
+def _gauges(anton: AntonClient, job: PayoutJob) -> Gauges:
+    return Gauges(report=job.report, quota=anton.transport.quota)
+
+
+async def _follow_payouts(job: PayoutJob, display: Display) -> None:
+    """Show how the accepted payouts end, until all have or somebody interrupts it."""
+    accepted = job.report().accepted
+    statuses: Counter[str] = Counter()
+
+    async def watch() -> None:
+        async for payout in job.follow():
+            statuses[payout.status] += 1
+            display.ended(payout, done=statuses.total(), of=accepted)
+
+    task = asyncio.create_task(watch(), name="anton-follow")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await asyncio.wait([task])
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    display.followed(statuses, of=accepted)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        display.warn(f"following the payouts ended early: {error}")
 
 
 async def _follow(

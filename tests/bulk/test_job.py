@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,10 +55,10 @@ async def test_key_and_bytes_are_durable_before_the_first_byte_leaves(
     send = anton.transport.send
     seen: list[list[tuple[object, ...]]] = []
 
-    async def look_first(call: Call[object]) -> ApiResponse[object]:
+    async def look_first(call: Call[object], **named: Any) -> ApiResponse[object]:
         seen.append(look(journal, "SELECT state, body FROM row WHERE key = ?", call.idempotency_key))
         assert seen[-1] == [("SENT", call.body)]
-        return await send(call)
+        return await send(call, **named)
 
     monkeypatch.setattr(anton.transport, "send", look_first)
 

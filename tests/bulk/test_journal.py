@@ -15,9 +15,10 @@ import pytest
 
 from anton_async import AntonClient
 from anton_async.bulk import JobStoppedError, JournalError, PayoutJob
-from anton_async.bulk.database import Owner, open_database
+from anton_async.bulk.database import open_database
 from anton_async.bulk.entry import Entry
-from anton_async.bulk.journal import Journal, read_journal
+from anton_async.bulk.journal import Owner
+from anton_async.bulk.sqlite_journal import SqliteJournal, read_journal
 from anton_async.sandbox import Sandbox
 from tests.support.payroll import alter, look, pay, payout_requests, row, rows, states
 
@@ -39,9 +40,9 @@ def entry(position: int, row_id: str = "") -> Entry:
 
 
 @pytest.fixture
-async def opened(journal: Path) -> Journal:
-    made = Journal(journal, OWNER)
-    await made.open(now=1.0)
+async def opened(journal: Path) -> SqliteJournal:
+    made = SqliteJournal(journal)
+    await made.open(OWNER, now=1.0)
     return made
 
 
@@ -64,7 +65,7 @@ def copy_of(journal: Path, copy: Path, *, tail: bytes) -> None:
 
 
 @pytest.mark.fault("F23")
-async def test_only_the_owner_may_read_the_journal_and_its_side_files(opened: Journal, journal: Path) -> None:
+async def test_only_the_owner_may_read_the_journal_and_its_side_files(opened: SqliteJournal, journal: Path) -> None:
     await opened.plan(entry(1))
 
     modes = modes_beside(journal)
@@ -277,7 +278,7 @@ async def test_a_kill_while_the_journal_is_made_leaves_none(anton: AntonClient, 
 
 
 async def test_changes_that_wait_together_are_committed_together(
-    opened: Journal, monkeypatch: pytest.MonkeyPatch
+    opened: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
     commits = 0
@@ -298,7 +299,7 @@ async def test_changes_that_wait_together_are_committed_together(
     await opened.close()
 
 
-async def test_what_was_asked_is_written_even_when_nobody_waits_for_it(opened: Journal, journal: Path) -> None:
+async def test_what_was_asked_is_written_even_when_nobody_waits_for_it(opened: SqliteJournal, journal: Path) -> None:
     waiting = [asyncio.ensure_future(opened.plan(entry(number))) for number in range(1, 4)]
     for future in waiting:
         future.cancel()
@@ -308,7 +309,7 @@ async def test_what_was_asked_is_written_even_when_nobody_waits_for_it(opened: J
     assert states(journal) == {"PLANNED": 3}
 
 
-async def test_rows_keep_the_order_of_the_calls(opened: Journal, journal: Path) -> None:
+async def test_rows_keep_the_order_of_the_calls(opened: SqliteJournal, journal: Path) -> None:
     first, second = await asyncio.gather(opened.plan(entry(1, "same")), opened.plan(entry(2, "same")))
 
     assert (first.state, second.state, second.repeats, second.key, second.body) == (
@@ -329,7 +330,7 @@ async def test_a_row_whose_intent_cannot_be_written_is_not_sent(
         raise sqlite3.OperationalError("disk I/O error")
 
     async with PayoutJob(anton, journal=journal, concurrency=4) as job:
-        monkeypatch.setattr(Journal, "_transact", fail)
+        monkeypatch.setattr(SqliteJournal, "_transact", fail)
         with pytest.raises(JobStoppedError, match="disk I/O error"):
             [result async for result in job.run(rows(50))]
     monkeypatch.undo()

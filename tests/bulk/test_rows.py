@@ -165,6 +165,21 @@ def test_a_mapping_without_row_id_is_named_by_its_position() -> None:
     assert (row.row_id, row.fields) == ("7", {"method": "ach"})
 
 
-def test_what_is_no_row_is_refused() -> None:
-    with pytest.raises(TypeError, match="must be a PayoutRow"):
-        PayoutRow.of(["ach"], position=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def test_what_is_no_row_is_a_row_with_a_problem() -> None:
+    row = PayoutRow.of(["ach"], position=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the point
+
+    assert (row.row_id, row.problem) == ("1", "is a list: a row is a PayoutRow, or a mapping of row_id and fields")
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "row_id"),
+    [
+        (f"row_id,{HEADER}", f"a,{LINE},surplus", "a"),
+        (f"row_id,{HEADER}", f",{LINE},surplus", "2"),
+        (HEADER, f"{LINE},surplus", "2"),
+    ],
+)
+def test_a_row_with_too_many_cells_keeps_its_name(tmp_path: Path, header: str, line: str, row_id: str) -> None:
+    (spoilt,) = read_csv(write(tmp_path, header, line))
+
+    assert (spoilt.row_id, spoilt.problem is None) == (row_id, False)

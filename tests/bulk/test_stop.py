@@ -8,7 +8,7 @@ import pytest
 
 from anton_async import AntonClient, ConfigurationError
 from anton_async.bulk import Accepted, JobStoppedError, PayoutJob, Result, RowFileError, read_csv
-from anton_async.bulk.journal import read_journal
+from anton_async.bulk.sqlite_journal import read_journal
 from anton_async.sandbox import Sandbox
 from tests.support.payroll import look, pay, payout_requests, rows, states
 

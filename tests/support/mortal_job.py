@@ -19,7 +19,7 @@ from typing import Any
 
 from anton_async import AntonClient
 from anton_async.bulk import JobStoppedError, PayoutJob
-from anton_async.bulk.journal import Journal
+from anton_async.bulk.sqlite_journal import SqliteJournal
 from anton_async.transport import Transport
 from tests.support.payroll import rows
 
@@ -45,9 +45,9 @@ class Fate:
         return wrapped
 
     def around_async(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def wrapped(*arguments: Any) -> Any:
+        async def wrapped(*arguments: Any, **named: Any) -> Any:
             self.pass_step()
-            result = await work(*arguments)
+            result = await work(*arguments, **named)
             self.pass_step()
             return result
 
@@ -69,8 +69,8 @@ async def run(journal: Path, count: int) -> int:
 def main(journal: str, count: str, end: str, measure: str) -> None:
     if end == "kill":
         fate = Fate(int(measure))
-        Journal._transact = fate.around(Journal._transact)  # type: ignore[method-assign]  # pyright: ignore[reportPrivateUsage]
-        Transport.send = fate.around_async(Transport.send)  # type: ignore[assignment,method-assign]
+        SqliteJournal._transact = fate.around(SqliteJournal._transact)  # type: ignore[method-assign]  # pyright: ignore[reportPrivateUsage] - where it dies
+        Transport.send = fate.around_async(Transport.send)  # type: ignore[assignment,method-assign]  # where it dies
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(measure), int(measure)))
     sys.exit(asyncio.run(run(Path(journal), int(count))))
