@@ -70,7 +70,7 @@ async def test_callers_leave_in_the_order_they_came(server: RawServer, clock: St
     server.script(*[OK] * 5)
     currencies = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 
-    async with make_client(server, clock, 1) as anton:
+    async with make_client(server, clock, 1, concurrency=1) as anton:
         await asyncio.gather(*(anton.balances.retrieve(currency) for currency in currencies))
 
     assert [request.target[-3:] for request in server.requests] == currencies
