@@ -3,7 +3,10 @@
 `anton.batches` is the generated resource with `run` beside it. Only `confirm` pays, so one file must never have two
 confirmed batches. A state file beside it says which batch it became, and is on disk before that batch is confirmed:
 
-    nothing ──▶ uploaded as bat_... ──▶ confirming bat_...   (from here on no other batch of the file is ever looked at)
+    nothing ──▶ uploaded as bat_... ──▶ confirmed
+
+Once it names a batch, no other is looked at, unless that one is cancelled, failed its validation or still waits to be
+confirmed, and the caller wants another.
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from anton_async.errors import AntonError, ConfigurationError, ConflictError
+from anton_async.errors import ConfigurationError, ConflictError, UnprocessableEntityError
 from anton_async.models import BATCH_STATUS_TERMINAL, Batch, BatchFindings
 from anton_async.resources import batches
 
 Decision: TypeAlias = Callable[[Batch, BatchFindings], bool | Awaitable[bool]]
 
 _LOOK_BACK = dt.timedelta(days=7)
+_UNCONFIRMED = frozenset({"uploaded", "validating", "validated"})
 _FRUITLESS = frozenset({"validation_failed", "cancelled"})
 
 
@@ -38,7 +42,6 @@ class _State(msgspec.Struct, kw_only=True):
     client_id: str
     origin: str
     batch_id: str
-    confirming: bool = False
 
 
 class Batches(batches.Batches):
@@ -64,7 +67,8 @@ class Batches(batches.Batches):
             state: where to remember which batch the file became; left out, `<path>.batch.json`. Keep it: without it,
                 only the last 7 days of batches are searched for one of the same name and size.
             again: upload although such a batch was found, because it is another file; or although the file became a
-                batch before that was cancelled, or failed its validation.
+                batch before that was cancelled, failed its validation, or still waits to be confirmed; that one is
+                cancelled then.
             timeout: seconds for validation, and once more for processing.
 
         Returns:
@@ -83,7 +87,7 @@ class Batches(batches.Batches):
         digest = hashlib.sha256(content).hexdigest()
         known: _State | None = self._recall(memory, digest, file)
         key = f"batch-{digest}"
-        if known is not None and again and (await self.retrieve(known.batch_id)).status in _FRUITLESS:
+        if known is not None and again and await self._is_fruitless(known.batch_id):
             key = f"{key}-{known.batch_id}"
             known = None
         if known is None:
@@ -96,8 +100,6 @@ class Batches(batches.Batches):
             decision = confirm(batch, await self.list_errors(batch.id))
             if not (await decision if inspect.isawaitable(decision) else decision):
                 return batch
-            known.confirming = True
-            await asyncio.to_thread(_remember, memory, known)
             await self._confirm_once(batch, source_currency)
         if batch.status == "validation_failed":
             return batch
@@ -122,23 +124,32 @@ class Batches(batches.Batches):
         return known
 
     async def _upload_once(self, file: Path, content: bytes, digest: str, *, key: str, again: bool) -> Batch:
-        """Upload the file, or find the unfinished batch that it is already."""
+        """Upload the file, unless it may be a batch of its own already."""
         twins = [] if again else await self._twins(file.name, len(content))
-        alive = [twin for twin in twins if twin.status not in BATCH_STATUS_TERMINAL]
-        if twins and not alive:
-            raise BatchStateError(
-                f"The batch {twins[0].id} of {twins[0].created_at:%Y-%m-%d} has the same name and size as {file.name}"
-                f" and is {twins[0].status}: if it is another file, say so with again=True (--again)."
-            )
+        for twin in twins:
+            if twin.status not in _UNCONFIRMED:
+                raise _twin_error(twin, file)
         try:
             # The key follows from the file: whoever uploads it again within a day gets the same batch.
-            return await self.upload(file=content, file_name=file.name, file_hash=digest, idempotency_key=key)
+            batch = await self.upload(file=content, file_name=file.name, file_hash=digest, idempotency_key=key)
         except ConflictError as error:
-            if error.code != "duplicate_file":
+            if error.code not in {"duplicate_file", "idempotency_conflict"}:
                 raise
-        if len(alive) != 1:
-            raise BatchStateError(f"{file.name} is uploaded already, under another name: finish or cancel that batch.")
-        return alive[0]
+            batch = None
+        except UnprocessableEntityError as error:
+            if error.code != "batch_upload_failed":
+                raise
+            # Nothing was stored, and the API repeats this answer under its key.
+            batch = await self.upload(file=content, file_name=file.name, file_hash=digest)
+        if batch is None:
+            raise BatchStateError(
+                f"What is in {file.name} is an unfinished batch already, or was uploaded within the last day under"
+                " another name: see `batches.list`. Nothing was paid now."
+            )
+        for twin in twins:
+            if twin.id != batch.id:
+                raise _twin_error(twin, file)
+        return batch
 
     async def _twins(self, name: str, size: int) -> list[Batch]:
         """Return the batches, newest first, that may be this file and paid or may still pay."""
@@ -149,13 +160,38 @@ class Batches(batches.Batches):
             if (batch.file_name, batch.file_size) == (name, size) and batch.status not in _FRUITLESS
         ]
 
+    async def _is_fruitless(self, batch_id: str) -> bool:
+        """Return whether a batch never paid and never will; one that still waits to be confirmed is cancelled."""
+        batch = await self.retrieve(batch_id)
+        if batch.status == "validated":
+            batch = await self.cancel(batch_id)
+        return batch.status in _FRUITLESS
+
     async def _confirm_once(self, batch: Batch, source_currency: str | None) -> None:
-        """Confirm; that it was confirmed before is what was wanted."""
+        """Confirm; that it was confirmed before is what was wanted.
+
+        A batch can be confirmed once, whatever the key; a key of its own each time lets a refusal be tried again.
+        """
         try:
-            await self.confirm(batch.id, source_currency=source_currency, idempotency_key=f"confirm-{batch.id}")
-        except AntonError as error:
-            if getattr(error, "code", None) != "batch_not_validated":
+            await self.confirm(batch.id, source_currency=source_currency)
+        except ConflictError as error:
+            if error.code not in {"batch_not_validated", "batch_confirmation_expired"}:
                 raise
+            expired = error.code == "batch_confirmation_expired"
+        else:
+            expired = False
+        if expired:
+            raise BatchStateError(
+                f"The batch {batch.id} was not confirmed in time, and paid nothing: upload the file again with"
+                " again=True (--again)."
+            )
+
+
+def _twin_error(twin: Batch, file: Path) -> BatchStateError:
+    return BatchStateError(
+        f"The batch {twin.id} of {twin.created_at:%Y-%m-%d} has the same name and size as {file.name} and is"
+        f" {twin.status}: if it is another file, say so with again=True (--again)."
+    )
 
 
 def _read(file: Path) -> bytes:

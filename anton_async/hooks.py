@@ -19,7 +19,7 @@ from anton_async.clock import Clock
 from anton_async.errors import AntonError, ConfigurationError, Outcome
 from anton_async.log import get_log
 from anton_async.operation import Operation
-from anton_async.response import ApiResponse
+from anton_async.response import ApiResponse, header_number
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -191,7 +191,8 @@ class Watch:
     def answered(self, headers: Mapping[str, str]) -> None:
         """Learn the quota from an answer's headers."""
         if self._following:
-            self._quota = _number(headers.get("X-RateLimit-Limit")), _number(headers.get("X-RateLimit-Remaining"))
+            limit, remaining = headers.get("X-RateLimit-Limit"), headers.get("X-RateLimit-Remaining")
+            self._quota = header_number(limit), header_number(remaining)
 
     def response(self, number: int, outcome: Outcome | None, status: int, request_id: str | None) -> None:
         """Tell of an answer that is no failure of the call."""
@@ -276,7 +277,3 @@ def _failure(error: BaseException, outcome: Outcome) -> dict[str, Any]:
         "code": getattr(error, "code", None),
         "request_id": getattr(error, "request_id", None),
     }
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 9 else None

@@ -1,4 +1,4 @@
-"""A whole answer: what `with_response` methods return instead of the data alone."""
+"""A whole answer: what `with_response` methods return instead of the data alone, and numbers in its headers."""
 
 from __future__ import annotations
 
@@ -37,3 +37,8 @@ class ApiResponse(Generic[T_co]):
     def with_data(self, data: T) -> ApiResponse[T]:
         """Return the same answer around other data."""
         return cast("ApiResponse[T]", replace(cast("ApiResponse[Any]", self), data=data))
+
+
+def header_number(text: str | None, digits: int = 9) -> int | None:
+    """Return a header's value as a whole number; None when it is missing, no number or longer than `digits`."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= digits else None

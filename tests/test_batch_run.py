@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anton_async import AntonClient, AntonError
+from anton_async import AntonClient, AntonError, UnprocessableEntityError
 from anton_async.batch_run import BatchStateError
 from anton_async.models import Batch, BatchFindings
 from anton_async.sandbox import Sandbox
@@ -112,14 +112,63 @@ async def test_a_lost_state_file_does_not_pay_twice(
     assert await payouts(anton) == 1
 
 
-async def test_an_unfinished_batch_of_the_same_file_is_taken_up(
+async def test_a_file_that_is_an_unfinished_batch_already_is_refused(anton: AntonClient, file: Path) -> None:
+    await anton.batches.upload(file=file, file_name="other.csv", idempotency_key="by-hand")
+
+    with pytest.raises(BatchStateError, match="unfinished batch already"):
+        await anton.batches.run(file, confirm=yes)
+
+    assert await payouts(anton) == 0
+
+
+async def test_another_file_of_the_same_name_and_size_is_never_taken_for_this_one(
     anton: AntonClient, sandbox: Sandbox, file: Path
 ) -> None:
-    uploaded = await anton.batches.upload(file=file, idempotency_key="by-hand")
+    old = await anton.batches.upload(file=file)
+    change(file)
+
+    with pytest.raises(BatchStateError, match=rf"{old.id} .* same name and size"):
+        await anton.batches.run(file, confirm=yes)
+    done = await anton.batches.run(file, confirm=yes, again=True)
+
+    assert done.id != old.id
+    assert [payout.dest_amount async for payout in anton.payouts.list()] == [30]
+    assert carried_out(sandbox, "uploadBatch") == 2
+
+
+async def test_a_refused_confirmation_can_be_tried_again(anton: AntonClient, sandbox: Sandbox, file: Path) -> None:
+    sandbox.on("confirmBatch").fail(422, code="insufficient_balance")
+    with pytest.raises(UnprocessableEntityError):
+        await anton.batches.run(file, confirm=yes)
 
     done = await anton.batches.run(file, confirm=yes)
 
-    assert (done.id, done.status, await payouts(anton)) == (uploaded.id, "completed", 1)
+    keys = [seen.idempotency_key for seen in sandbox.requests if seen.operation_id == "confirmBatch"]
+    assert (done.status, len({*keys}), await payouts(anton)) == ("completed", 2, 1)
+
+
+async def test_an_upload_that_was_not_stored_is_made_under_another_key(
+    anton: AntonClient, sandbox: Sandbox, file: Path
+) -> None:
+    sandbox.on("uploadBatch").fail(422, code="batch_upload_failed")
+
+    done = await anton.batches.run(file, confirm=yes)
+
+    keys = [seen.idempotency_key for seen in sandbox.requests if seen.operation_id == "uploadBatch"]
+    assert (done.status, len({*keys}), len(keys)) == ("completed", 2, 2)
+
+
+async def test_a_batch_that_was_not_confirmed_in_time_is_uploaded_again_on_request_only(
+    anton: AntonClient, sandbox: Sandbox, file: Path
+) -> None:
+    asked = await anton.batches.run(file, confirm=no)
+    sandbox.clock.advance(8 * 24 * 3600)
+    with pytest.raises(BatchStateError, match="not confirmed in time"):
+        await anton.batches.run(file, confirm=yes)
+
+    done = await anton.batches.run(file, confirm=yes, again=True)
+
+    assert (done.id != asked.id, done.status, await payouts(anton)) == (True, "completed", 1)
 
 
 async def test_a_changed_file_is_refused(anton: AntonClient, sandbox: Sandbox, file: Path) -> None:

@@ -6,11 +6,9 @@ A workbook keeps repeated texts in one table, which is read whole; nothing else 
 from __future__ import annotations
 
 import datetime as dt
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import ParseError
 
 from anton_async.bulk.layout import RowFileError
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 _DIGITS = 15  # as many as a spreadsheet shows; further ones are noise of binary fractions
 
 
-def read_sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_sheet(path: Path) -> Generator[tuple[int, list[str]], None, None]:
     """Yield the number and the cells of each row that has any, as text: `1250.5`, `2026-11-30`, `true`.
 
     Formulas count as the values that they had when the workbook was saved.
@@ -30,7 +28,6 @@ def read_sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 - an extra of its own
-        from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415 - the same extra
     except ImportError:
         raise RowFileError('Reading XLSX needs one more package: pip install "anton-async[xlsx]"') from None
     try:
@@ -41,7 +38,7 @@ def read_sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
             book.close()
     except OSError as error:
         problem = f"{path} cannot be read: {error.strerror or type(error).__name__}."
-    except (zipfile.BadZipFile, LookupError, ValueError, ParseError, InvalidFileException):
+    except Exception:  # noqa: BLE001 - openpyxl lets through whatever zip, XML and its own parts raise
         problem = f"{path.name} is no readable XLSX workbook: save it as .xlsx without a password."
     else:
         return

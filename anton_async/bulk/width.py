@@ -19,6 +19,7 @@ from anton_async.hooks import Timer
 
 _SLOW = 1.0  # seconds; nobody waits for less
 _SLOWER = 4.0  # times the best that was seen
+_FADING = 1.01  # times a success, so that an API that became slower for good is not held back for ever
 _NARROWEST = 16  # part of the full width that always remains
 
 
@@ -52,15 +53,17 @@ class Width:
             self._busy -= 1
             self._changed.set()
 
-    def learn(self, took: float, *, answered: bool) -> None:
+    def learn(self, took: float, *, answered: bool, done: bool = True) -> None:
         """Take in how a request went that has ended now.
 
         Args:
             took: seconds since it left.
             answered: whether its outcome is known.
+            done: whether the API did what was asked, and not only refused it, which takes less.
         """
         now = self._clock.monotonic()
-        self._best = min(self._best, took)
+        if done:
+            self._best = min(self._best * _FADING, took)
         if not answered or took > max(_SLOW, _SLOWER * self._best):
             if now - took >= self._narrowed_at:
                 self._width = max(1.0, self._full / _NARROWEST, self._width / 2)
@@ -83,4 +86,5 @@ class _Timed:
 
     def ended(self, status: int | None, outcome: Outcome | None) -> None:
         if status != 429:
-            self._width.learn(self._clock.monotonic() - self._left_at, answered=outcome is not Outcome.UNKNOWN)
+            took = self._clock.monotonic() - self._left_at
+            self._width.learn(took, answered=outcome is not Outcome.UNKNOWN, done=outcome is None)

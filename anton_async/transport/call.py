@@ -23,7 +23,7 @@ from anton_async.errors import ConfigurationError, Problem, RequestValidationErr
 from anton_async.operation import Operation
 from anton_async.transport.decode import check_readable
 from anton_async.transport.form import Form
-from anton_async.transport.idempotency import check_key, new_key
+from anton_async.transport.idempotency import REQUEST_ID, check_key, new_key, request_id
 from anton_async.transport.rules import check_rules
 from anton_async.transport.validation import check_fields, encode_any, encode_json, to_texts
 
@@ -229,6 +229,8 @@ def freeze(
         headers["Accept-Encoding"] = "identity"
     if key is not None:
         headers["Idempotency-Key"] = key
+    if operation.authenticated and not any(name.lower() == "x-request-id" for name in headers):
+        headers[REQUEST_ID] = request_id(key)
     return Call(
         operation=operation,
         url=url,

@@ -1,12 +1,17 @@
-"""Idempotency keys: made before the first attempt, checked when given, never changed afterwards.
+"""Idempotency keys, and the ids of requests that go with them.
+
+A key is made before the first attempt, checked when given, and never changed afterwards.
 
 Source: https://docs.antonpayments.com/api-reference/idempotency
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
 import re
+import secrets
 import uuid
 
 import msgspec
@@ -16,12 +21,23 @@ from anton_async.errors import RequestValidationError
 
 RESEND_WINDOW = 23 * 3600.0  # seconds; the API remembers a key for 24 hours, one is the margin
 
+REQUEST_ID = "X-Request-ID"
+OURS = f"{secrets.token_hex(8)}-"
+"""How the ids of this process's requests begin."""
+
+_numbers = itertools.count(1)
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 
 def new_key() -> str:
     """Return a random key with 122 bits of chance."""
     return str(uuid.uuid4())
+
+
+def request_id(key: str | None) -> str:
+    """Return the id of a call's requests: the same for all under one key, since the API may repeat the first answer."""
+    own = next(_numbers) if key is None else hashlib.sha256(key.encode()).hexdigest()[:20]
+    return f"{OURS}{own}"
 
 
 def check_key(key: object) -> str:

@@ -24,6 +24,7 @@ from multidict import CIMultiDictProxy
 
 from anton_async.clock import Clock
 from anton_async.config import RateLimit
+from anton_async.response import header_number
 from anton_async.transport.retry_after import read_date
 
 _WINDOW = 60.0  # seconds
@@ -159,7 +160,7 @@ class RateGate:
 
         `left` is the monotonic time at which the request left.
         """
-        limit, remaining = _limit(headers), _number(headers.get("X-RateLimit-Remaining"))
+        limit, remaining = _limit(headers), header_number(headers.get("X-RateLimit-Remaining"))
         if self._merchant is not None and limit is not None and remaining is not None:
             self._window(endpoint, limit, self._merchant).learn(remaining, self._reset(headers), left)
 
@@ -212,7 +213,7 @@ class RateGate:
 
     def _reset(self, headers: CIMultiDictProxy[str]) -> float | None:
         """Return in how many seconds the window is reset, by the clock of the answer; None if that makes no sense."""
-        reset = _number(headers.get("X-RateLimit-Reset"), digits=12)
+        reset = header_number(headers.get("X-RateLimit-Reset"), digits=12)
         if reset is None:
             return None
         date = read_date(headers.getall("Date", []))
@@ -221,8 +222,4 @@ class RateGate:
 
 
 def _limit(headers: Mapping[str, str]) -> int | None:
-    return _number(headers.get("X-RateLimit-Limit")) or None
-
-
-def _number(text: str | None, digits: int = 9) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= digits else None
+    return header_number(headers.get("X-RateLimit-Limit")) or None

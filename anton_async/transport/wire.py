@@ -11,9 +11,7 @@ connection was not sent, whatever fails later has an unknown outcome.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import secrets
 import ssl as tls
 import zlib
 from collections.abc import Awaitable, Mapping
@@ -35,12 +33,12 @@ from anton_async.errors import (
     ResponseLostError,
 )
 from anton_async.transport.faults import FAULTS, attempt_fault, lost
+from anton_async.transport.idempotency import OURS, REQUEST_ID
 from anton_async.transport.large_body import LargeBody
 from anton_async.transport.quiet import Evidence, quieten, watch
 from anton_async.transport.stream import BodyStream, Receive
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
-_REQUEST_ID = "X-Request-ID"
 _NOT_THE_SESSIONS = ("Authorization", "Cookie")
 """Headers that a session of the user's would add by itself."""
 _SLOWEST_UPLOAD = 64 * 1024  # bytes a second
@@ -71,8 +69,6 @@ class Wire:
         self._under_way: set[asyncio.Timeout] = set()
         self._settings = settings
         self._clock = clock
-        self._id = secrets.token_hex(8)
-        self._numbers = itertools.count(1)
         self._timeout = self._timeouts(settings.read_timeout)
 
     def _timeouts(self, patience: float) -> aiohttp.ClientTimeout:
@@ -150,7 +146,6 @@ class Wire:
         large = body if body is not None and len(body) > _LARGE_BODY else None
         patience = self._settings.read_timeout + len(large or b"") / _SLOWEST_UPLOAD
         scope = asyncio.timeout(self._settings.connect_timeout + patience)
-        number = self._number(headers)
         started = self._clock.monotonic()
         self._under_way.add(scope)
         try:
@@ -159,7 +154,7 @@ class Wire:
                     session.request(
                         method,
                         url,
-                        headers={**_HEADERS, **number, **headers},
+                        headers={**_HEADERS, **headers},
                         data=body if large is None else LargeBody(large),
                         # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
                         skip_auto_headers=("Content-Type",) if body is None else None,
@@ -173,7 +168,7 @@ class Wire:
                     )
                 )
                 scope.reschedule(None if self._session is session else 0)
-                self._check_number(response, number)
+                self._check_owner(response, headers)
                 streamed = receive is not None and 200 <= response.status < 300
                 content = b"" if streamed else await self._receive(response)
                 if receive is not None and streamed:
@@ -191,16 +186,11 @@ class Wire:
             self._under_way.discard(scope)
         raise self._interrupted(attempt)
 
-    def _number(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the id of one more request, unless the caller gave it one."""
-        if any(name.lower() == "x-request-id" for name in headers):
-            return {}
-        return {_REQUEST_ID: f"{self._id}-{next(self._numbers)}"}
-
-    def _check_number(self, response: aiohttp.ClientResponse, number: Mapping[str, str]) -> None:
-        """Take no answer to another request of ours: HTTP/1.1 ties them together by their order alone."""
-        echoed = response.headers.get(_REQUEST_ID, "")
-        if echoed.startswith(f"{self._id}-") and echoed != number.get(_REQUEST_ID):
+    @staticmethod
+    def _check_owner(response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> None:
+        """Take no answer to another call of ours: HTTP/1.1 ties them together by their order alone."""
+        echoed = response.headers.get(REQUEST_ID, "")
+        if echoed.startswith(OURS) and echoed != headers.get(REQUEST_ID):
             response.close()
             raise ResponseLostError("The answer that came was to another request")
 

@@ -10,7 +10,7 @@ from anton_async import Outcome
 from tests.faults.conftest import Connect
 from tests.faults.ledger import Ledger, report
 from tests.faults.server import FaultServer, Link, Step, answer_to
-from tests.faults.steps import answer, duplicate, repeat_late, serve
+from tests.faults.steps import answer, duplicate, lose, repeat_late, serve
 from tests.support.examples import ORDER
 
 SEEN = duplicate(401, "invalid_dpop_proof", {"WWW-Authenticate": 'DPoP error="invalid_dpop_proof"'})
@@ -114,6 +114,33 @@ async def test_an_answer_that_comes_twice_is_never_taken_for_another_payouts(
     for number, one in enumerate(told):
         ledger.check(f"k{number}", one)
     assert len(ledger.payments) == 60
+
+
+async def test_a_replayed_answer_may_carry_the_id_of_the_first_request(
+    connect: Connect, api: FaultServer, ledger: Ledger
+) -> None:
+    api.script((lose("close"),), (serve,))
+
+    async with connect() as anton:
+        first = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
+        second = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
+
+    ids = {sending.headers["x-request-id"] for sending in ledger.sent("k1")}
+    assert first.payout is not None
+    assert second.payout is not None
+    assert (len(ids), len(ledger.sent("k1"))) == (1, 3)
+
+
+async def test_each_key_and_each_read_has_an_id_of_its_own(connect: Connect, api: FaultServer, ledger: Ledger) -> None:
+    async with connect() as anton:
+        await anton.payouts.create(**ORDER, idempotency_key="k1")
+        await anton.payouts.create(**ORDER, idempotency_key="k2")
+        await anton.balances.retrieve("USD")
+        await anton.balances.retrieve("USD", headers={"x-request-id": "mine"})
+
+    ids = [sending.headers["x-request-id"] for sending in ledger.sendings if sending.target != "/oauth/token"]
+    assert len({*ids}) == 4
+    assert ids[-1] == "mine"
 
 
 async def slow(link: Link) -> None:
