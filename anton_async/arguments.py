@@ -6,7 +6,7 @@ be a secret.
 
 from __future__ import annotations
 
-import math
+import sys
 from types import UnionType
 
 from anton_async.errors import ConfigurationError
@@ -35,6 +35,6 @@ def check_count(name: str, value: object, *, at_least: int) -> int:
 
 def check_seconds(name: str, value: object) -> float:
     """Return `value` as seconds; NaN, infinity, zero, negatives and what is no number are refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= math.nextafter(math.inf, 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         raise ConfigurationError(f"{name} must be a number of seconds above 0, such as {name}=20.0.")
     return float(value)

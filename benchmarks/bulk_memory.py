@@ -75,7 +75,7 @@ def fill(journal: Path, count: int) -> None:
             yield [{**first, **changed}[name] for name in names]
 
     with database:
-        database.executemany(f"INSERT INTO row VALUES ({', '.join('?' * len(names))})", filled())  # noqa: S608
+        database.executemany(f"INSERT INTO row VALUES ({', '.join('?' * len(names))})", filled())  # noqa: S608 - question marks alone
     database.close()
 
 

@@ -46,7 +46,7 @@ def _as_pydantic() -> type[pydantic.BaseModel]:
     }
     delivery = fields.pop("delivery")
     model = pydantic.create_model("PydanticPayout", delivery=(dict[str, object] | None, delivery[1]), **fields)
-    return pydantic.create_model("PydanticPage", data=(list[model], ...), has_more=(bool, False), next_cursor=(str, ""))  # type: ignore[valid-type]
+    return pydantic.create_model("PydanticPage", data=(list[model], ...), has_more=(bool, False), next_cursor=(str, ""))  # type: ignore[valid-type]  # a model made at run time
 
 
 def main() -> None:

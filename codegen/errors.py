@@ -26,7 +26,7 @@ class CodegenError(Exception):
 
 
 @contextmanager
-def about(node: object) -> Generator[None]:
+def about(node: object) -> Generator[None, None, None]:
     """Note on every error from within that it is about `node`."""
     try:
         yield
@@ -51,7 +51,7 @@ class Faults:
         self.doubts: dict[str, None] = {}
 
     @contextmanager
-    def of(self, name: str, node: object) -> Generator[None]:
+    def of(self, name: str, node: object) -> Generator[None, None, None]:
         """Take the errors from within, which are about the operation `name`."""
         try:
             with about(node):

@@ -18,7 +18,7 @@ from codegen.errors import CodegenError
 
 
 @contextmanager
-def located(root: Node, path: Path) -> Generator[None]:
+def located(root: Node, path: Path) -> Generator[None, None, None]:
     """Add to every error from within where in `path` the part of `root` lies that it is about."""
     try:
         yield

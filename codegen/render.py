@@ -19,7 +19,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  (Python source, not HTML)
+        autoescape=False,  # noqa: S701 - Python source, not HTML
     )
     environment.filters["pyrepr"] = repr
     return environment.get_template(name)

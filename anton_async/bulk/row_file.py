@@ -43,7 +43,7 @@ def read_rows(
 
 
 def form_of(path: str | os.PathLike[str]) -> Format:
-    """Return how a file is written by its name: JSON Lines for `.jsonl` and `.ndjson`, XLSX for `.xlsx`, else CSV."""
+    """Return how a file is written by its name: JSON Lines (`.jsonl`, `.ndjson`), XLSX (`.xlsx`, `.xlsm`), else CSV."""
     return _ENDINGS.get(Path(path).suffix.lower(), "csv")
 
 
@@ -56,7 +56,7 @@ def columns_of(path: str | os.PathLike[str], form: Format | None = None) -> list
     form = form or form_of(path)
     if form == "jsonl":
         return []
-    lines = _sheet_lines(Path(path)) if form == "xlsx" else _csv_lines(Path(path))
+    lines = read_sheet(Path(path)) if form == "xlsx" else _csv_lines(Path(path))
     with closing(lines):
         return next(lines, (1, cast("list[str]", [])))[1]
 
@@ -84,10 +84,14 @@ def read_xlsx(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> It
     Its first row names the columns, as in CSV. A number is what the sheet shows of it, in at most 15 digits; a formula
     is its last value; a row is called by its number.
 
+    Args:
+        path: an `.xlsx` or `.xlsm` file.
+        layout: how columns become fields, where they are called differently.
+
     Raises:
         RowFileError: the workbook cannot be read, its columns cannot be used, or the extra is missing.
     """
-    return _table(_sheet_lines(Path(path)), Path(path).name, layout)
+    return _table(read_sheet(Path(path)), Path(path).name, layout)
 
 
 def read_jsonl(path: str | os.PathLike[str], *, layout: Layout = _AS_IT_IS) -> Iterator[PayoutRow]:
@@ -119,7 +123,7 @@ def _opened(file: Path, *, newline: str) -> Generator[IO[str], None, None]:
     except OSError as error:
         problem = f"{file} cannot be read: {error.strerror or type(error).__name__}."
     except UnicodeError:
-        problem = f"{file} is not UTF-8 text: save it as CSV UTF-8."
+        problem = f"{file} is not UTF-8 text: save it as UTF-8."
     else:
         return
     raise RowFileError(problem)
@@ -141,10 +145,6 @@ def _csv_lines(file: Path) -> Generator[tuple[int, list[str]], None, None]:
         else:
             return
     raise RowFileError(problem)
-
-
-def _sheet_lines(file: Path) -> Generator[tuple[int, list[str]], None, None]:
-    yield from read_sheet(file)
 
 
 def _table(lines: Generator[tuple[int, list[str]], None, None], name: str, layout: Layout) -> Iterator[PayoutRow]:

@@ -10,11 +10,12 @@ import click
 
 from anton_async.bulk.report import counted
 from anton_async.bulk.report_file import check_place, written
-from anton_async.cli.payroll import EXIT_REJECTED, EXIT_STOPPED, EXIT_USAGE
+from anton_async.cli.payroll import EXIT_REJECTED, EXIT_STOPPED, EXIT_UNKNOWN, EXIT_USAGE
 from anton_async.client import AntonClient
 from anton_async.errors import printable
 from anton_async.models import Batch, BatchFindings
 
+_NOT_PAID = frozenset({"failed", "skipped"})
 _RESULT_COLUMNS = ("row", "status", "payout_id", "beneficiary_id", "instrument_id", "error", "skip_reason")
 
 
@@ -40,8 +41,8 @@ async def run_batch(
         strict: whether rows that were not paid make the exit code 1.
 
     Returns:
-        The exit code: 0 done, 1 rows not paid with `strict`, 2 the file failed validation or the batch failed, 75 not
-        confirmed.
+        The exit code: 0 done, 1 rows not paid with `strict`, 2 the file failed validation or the batch failed, 3 rows
+        whose end is not known, 75 not confirmed.
     """
     if results_path is not None:
         check_place(results_path)
@@ -57,18 +58,21 @@ async def run_batch(
     if batch.status == "validation_failed":
         _show(batch, await anton.batches.list_errors(batch.id))
     _tell(f"The batch {batch.id} is {batch.status}.")
-    rows = accepted = 0
+    rows = accepted = unknown = 0
     with written(results_path) as out:  # without a path into memory: a batch has at most 32 MiB
         table = csv.writer(out)
         table.writerow(_RESULT_COLUMNS)
         async for result in anton.batches.list_results(batch.id, limit=100):
             rows += 1
             accepted += result.payout_id is not None
+            unknown += result.payout_id is None and result.status not in _NOT_PAID
             table.writerow([getattr(result, name) for name in _RESULT_COLUMNS])
             if result.payout_id is None:
                 _tell(f"row {result.row} {result.status}: {result.error or result.skip_reason or 'no reason given'}")
     rows = max(rows, batch.total_rows or 0)
-    click.echo(f"rows {rows} | accepted {accepted} | rejected {rows - accepted} | unknown 0")
+    click.echo(f"rows {rows} | accepted {accepted} | rejected {rows - accepted - unknown} | unknown {unknown}")
+    if unknown:
+        return EXIT_UNKNOWN
     if batch.status not in {"completed", "partial"}:
         return EXIT_USAGE
     return EXIT_REJECTED if strict and accepted < rows else 0

@@ -190,8 +190,6 @@ _trust_clock = click.option(
     help="Send rows again though the journal is newer than this machine's clock: only when that clock was ahead"
     " before, and they were first sent less than 23 hours ago.",
 )
-
-
 _per_minute = click.option(
     "--per-minute",
     default=DEFAULT_RATE_LIMIT.per_minute,

@@ -102,7 +102,7 @@ async def pay_file(
         with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
             if rows == 0:
                 display.warn(f"{file.name} names columns but has no rows: there is nothing to pay.")
-            ended = await _follow(job.run(read_rows(file, form, layout=layout)), display, watch)
+            ended = await _show(job.run(read_rows(file, form, layout=layout)), display, watch)
             report = job.report()
             if isinstance(ended, JobStoppedError) and report.accepted + report.rejected == rows:
                 ended = None  # the signal came so late that there is nothing left to resume
@@ -172,7 +172,7 @@ async def settle_journal(
     async with PayoutJob(anton, journal=journal, concurrency=concurrency, trust_clock=trust_clock) as job:
         rows = before.unknown + before.pending
         with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
-            ended = await _follow(job.settle(), display, lambda _: None)
+            ended = await _show(job.settle(), display, lambda _: None)
             report = job.report()
             display.conclude(report, ended, sent=job.sent)
             if ended is None and report.pending:
@@ -210,7 +210,7 @@ async def _follow_payouts(job: PayoutJob, display: Display) -> None:
         display.warn(f"following the payouts ended early: {error}")
 
 
-async def _follow(
+async def _show(
     results: AsyncGenerator[Result, None], display: Display, watch: Callable[[Result], None]
 ) -> AntonError | None:
     """Show all `results`; return what has ended them early."""

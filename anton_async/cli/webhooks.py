@@ -14,10 +14,12 @@ from typing import BinaryIO, NoReturn, cast
 
 import click
 
+from anton_async.cli.payroll import EXIT_USAGE
 from anton_async.errors import AntonError, WebhookPayloadError, WebhookSignatureError, printable
 from anton_async.webhooks import UnknownEvent, WebhookVerifier
 
-EXIT_FORGED, EXIT_USAGE, EXIT_NO_EVENT = 1, 2, 65
+EXIT_FORGED = 1
+EXIT_NO_EVENT = 65  # EX_DATAERR of sysexits.h
 
 _SECRETS = "ANTON_WEBHOOK_SECRETS"
 _SIGNED = frozenset({"x-webhook-signature", "x-webhook-timestamp"})

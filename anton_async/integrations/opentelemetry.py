@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar, get_args
 try:
     from opentelemetry import context, metrics, trace
 except ImportError:
-    raise ImportError('anton_async.integrations.opentelemetry needs it: pip install "anton-async[otel]"') from None
+    raise ImportError('anton_async.integrations.opentelemetry needs its API: pip install "anton-async[otel]"') from None
 
 from opentelemetry.util.types import AttributeValue
 from yarl import URL

@@ -40,7 +40,7 @@ def draw(count: int) -> bytes:
 
 
 @contextmanager
-def drawn_from(seed: bytes) -> Generator[None]:
+def drawn_from(seed: bytes) -> Generator[None, None, None]:
     """Let everything inside draw from a seed."""
     token = _source.set(_Source(seed))
     try:

@@ -49,7 +49,7 @@ class SandboxClock:
         """Move time on; everything that falls due on the way happens before this returns, but for HTTP deliveries.
 
         Args:
-            seconds: How far, 0 or more.
+            seconds: how far, 0 or more.
 
         Raises:
             ValueError: `seconds` is negative.
@@ -85,7 +85,7 @@ class SandboxClock:
         return self._instant or Instant(self.monotonic(), self.time())
 
     @contextmanager
-    def at(self, instant: Instant) -> Generator[None]:
+    def at(self, instant: Instant) -> Generator[None, None, None]:
         """Let it be `instant` for everything inside: what belongs together happens at one moment."""
         outer, self._instant = self._instant, instant
         try:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 ControlReach = Literal["loopback", "anywhere"]
 
-_LATEST = 100
+_KNOWN = ("scenarios", "clock", "executed", "requests", "deliver", "reset")
+_LATEST = 100  # requests
 _Times = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
@@ -168,9 +169,6 @@ def _add_steps(script: Script, steps: Sequence[_Step]) -> None:
         step.add_to(script)
 
 
-_KNOWN = ("scenarios", "clock", "executed", "requests", "deliver", "reset")
-
-
 def _no_route(method: str, place: list[str]) -> Refusal:
     if place[0] in _KNOWN and method not in {"GET", "POST"}:
         return Refusal(405, "method_not_allowed", "use GET or POST", headers={"Allow": "GET, POST"})
@@ -182,9 +180,9 @@ def refuse_stranger(headers: Mapping[str, str], peer: str | None, reach: Control
     """Let nobody in who should not: other machines, unless told so, and web pages.
 
     Args:
-        headers: Of the request.
-        peer: Address that it came from.
-        reach: Who may come.
+        headers: of the request.
+        peer: address that it came from.
+        reach: who may come.
 
     Raises:
         Refusal: 403.

@@ -30,7 +30,7 @@ class Answer:
 NO_CONTENT = Answer(204, b"")
 
 
-class Refusal(Exception):  # noqa: N818  # an answer that is raised, not a fault
+class Refusal(Exception):  # noqa: N818 - an answer that is raised, not a fault
     """A request that ends with the error envelope of `/v1`."""
 
     def __init__(

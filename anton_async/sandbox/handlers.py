@@ -33,9 +33,9 @@ def make_handlers(merchant: Merchant, presenter: Presenter, *, settle: float | N
     """Return the handlers of all resources.
 
     Args:
-        merchant: What they read and change.
-        presenter: How they show it.
-        settle: Seconds from a payout's creation to `completed`; None leaves payouts in `pending_screening`.
+        merchant: what they read and change.
+        presenter: how they show it.
+        settle: seconds from a payout's creation to `completed`; None leaves payouts in `pending_screening`.
     """
     pace = _DEFAULT_PACE if settle is None else settle
     lifecycle = Lifecycle(merchant, settle=settle, edition=presenter.edition)

@@ -54,7 +54,7 @@ class History:
         self._again: Entry | None = None
 
     @contextmanager
-    def moment(self) -> Generator[Entry]:
+    def moment(self) -> Generator[Entry, None, None]:
         """Let everything inside happen at one instant, with ids from one seed; yields the entry to `keep`."""
         entry = self._again or Entry(
             kind="clock",
@@ -80,7 +80,7 @@ class History:
             self.keeper.append(replace(entry, kind=kind, content=encoded, digest=digest_of(answer)))
 
     @contextmanager
-    def again(self, entry: Entry) -> Generator[None]:
+    def again(self, entry: Entry) -> Generator[None, None, None]:
         """Let everything inside happen as it did when `entry` was kept."""
         self._again = entry
         try:

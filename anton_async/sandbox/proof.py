@@ -116,13 +116,13 @@ class ProofChecker:
         """Return the accepted proof of a request.
 
         Args:
-            proofs: Every `DPoP` header of the request.
-            target: The request.
-            access_token: The token sent along; None at the token endpoint, where a proof has no `ath`.
+            proofs: every `DPoP` header of the request.
+            target: the request.
+            access_token: the token sent along; None at the token endpoint, where a proof has no `ath`.
 
         Raises:
-            NonceWantedError: The nonce is missing or old.
-            ProofError: Any other check failed.
+            NonceWantedError: the nonce is missing or old.
+            ProofError: any other check failed.
         """
         if len(proofs) != 1:
             raise ProofError("send exactly one DPoP header")

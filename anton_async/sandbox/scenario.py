@@ -27,7 +27,7 @@ _CODES = {
 }
 _OTHER_CODE = "internal_error"
 _TOKEN_CODES = {400: "invalid_request", 401: "invalid_client", 403: "invalid_client"}
-_OTHER_TOKEN_CODE = "server_error"  # noqa: S105  # an error code
+_OTHER_TOKEN_CODE = "server_error"  # noqa: S105 - an error code
 _NEAR = 3  # names that an unknown one is compared with
 
 
@@ -111,12 +111,12 @@ class Script:
 
         Args:
             status: HTTP status, 400 to 599.
-            times: Number of requests.
-            code: Error code; left out, the one the API documents for the status.
-            retry_after: Value of `Retry-After` in seconds, 0 or more; left out, no such header.
+            times: number of requests.
+            code: error code; left out, the one the API documents for the status.
+            retry_after: value of `Retry-After` in seconds, 0 or more; left out, no such header.
 
         Raises:
-            ValueError: An argument is out of its bounds.
+            ValueError: an argument is out of its bounds.
         """
         if not 400 <= status <= 599:
             raise ValueError("A scripted failure has a status from 400 to 599.")
@@ -131,11 +131,11 @@ class Script:
         """Refuse the next requests with the 429 of a used-up quota, and its headers.
 
         Args:
-            retry_after: Value of `Retry-After` in seconds, 0 or more.
-            times: Number of requests.
+            retry_after: value of `Retry-After` in seconds, 0 or more.
+            times: number of requests.
 
         Raises:
-            ValueError: An argument is out of its bounds.
+            ValueError: an argument is out of its bounds.
         """
         return self.fail(429, times=times, code=_CODES[429], retry_after=retry_after)
 
@@ -151,7 +151,7 @@ class Script:
         """Let the next requests wait before they are carried out; their idempotency keys are in flight meanwhile.
 
         Raises:
-            ValueError: An argument is out of its bounds.
+            ValueError: an argument is out of its bounds.
         """
         if not 0 <= seconds <= 86_400:
             raise ValueError("A scripted delay has 0 to 86400 seconds.")
@@ -212,7 +212,7 @@ class Scenario:
         """Return the script of an operation.
 
         Raises:
-            ValueError: The document has no such operation; the message names those with a similar name, else all.
+            ValueError: the document has no such operation; the message names those with a similar name, else all.
         """
         script = self._scripts.get(operation_id)
         if script is None:

@@ -85,7 +85,7 @@ def plant(source: SeedSource | bytes | None, merchant: Merchant) -> None:
     """Fill a new merchant from a seed, encoded or not.
 
     Raises:
-        ValueError: The seed has an unknown field, a wrong type, an id used twice, or points to an id it does not hold.
+        ValueError: the seed has an unknown field, a wrong type, an id used twice, or points to an id it does not hold.
     """
     try:
         seed = msgspec.json.decode(source if isinstance(source, bytes) else encoded(source), type=_Seed)
@@ -120,7 +120,7 @@ def encoded(source: SeedSource | None) -> bytes:
     """Return a seed as JSON.
 
     Raises:
-        ValueError: It is a file that cannot be read, or a mapping with something in it that JSON does not have.
+        ValueError: it is a file that cannot be read, or a mapping with something in it that JSON does not have.
     """
     try:
         if source is None or isinstance(source, Mapping):

@@ -51,32 +51,32 @@ class Sandbox:
     """A local Anton with one merchant and one registered client.
 
     Args:
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        edition: Edition of the API to speak: `newest`, or `earlier` with bare objects and static keys.
-        seed: What the merchant has from the start: a mapping, or the path of a JSON file. Left out, only balances.
-        settle: Seconds from a payout's creation to `completed`; None leaves every payout in `pending_screening` and
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
+        edition: edition of the API to speak: `newest`, or `earlier` with bare objects and static keys.
+        seed: what the merchant has from the start: a mapping, or the path of a JSON file. Left out, only balances.
+        settle: seconds from a payout's creation to `completed`; None leaves every payout in `pending_screening` and
             every verification where it began. Batches, screenings and approvals keep the same pace, 5 seconds at None.
-        require_nonce: Whether every proof must carry the server's current nonce (RFC 9449 sections 8 and 9).
-        rate_limit_per_minute: Requests to `/v1` in any 60 seconds.
-        token_lifetime: Life of an access token in seconds.
-        client_id: Id of the registered client; left out, a random one in the documented form.
-        client_secret: Secret of the registered client; left out, a random one.
-        private_key_pem: The client's DPoP key, EC P-256 or Ed25519, as PEM; left out, a new P-256 key.
-        clock: Where time comes from.
-        capabilities: What the account can do, of `payouts` and `intelligence`.
-        scopes: What the registered client may do, of the same.
-        check_answers: Whether an answer that breaks the document becomes a 500, in the newest edition.
-        state: A SQLite file that keeps everything over a restart, made when missing, for one sandbox at a time. It
+        require_nonce: whether every proof must carry the server's current nonce (RFC 9449 sections 8 and 9).
+        rate_limit_per_minute: requests to `/v1` in any 60 seconds.
+        token_lifetime: life of an access token in seconds.
+        client_id: id of the registered client; left out, a random one in the documented form.
+        client_secret: secret of the registered client; left out, a random one.
+        private_key_pem: the client's DPoP key, EC P-256 or Ed25519, as PEM; left out, a new P-256 key.
+        clock: where time comes from.
+        capabilities: what the account can do, of `payouts` and `intelligence`.
+        scopes: what the registered client may do, of the same.
+        check_answers: whether an answer that breaks the document becomes a 500, in the newest edition.
+        state: a SQLite file that keeps everything over a restart, made when missing, for one sandbox at a time. It
             keeps the client's credentials, too. Left out, everything ends with the sandbox.
-        control: Whether there is a control API under `/control`: True for requests from this machine, `anywhere` for
+        control: whether there is a control API under `/control`: True for requests from this machine, `anywhere` for
             those from others, too.
 
     Raises:
-        ValueError: An argument, the seed or the state file cannot be used; the message says which and why.
+        ValueError: an argument, the seed or the state file cannot be used; the message says which and why.
 
     Attributes:
-        clock: The time of the world behind the API; `clock.advance(seconds)` moves it on, `clock.hold()` stops it.
+        clock: the time of the world behind the API; `clock.advance(seconds)` moves it on, `clock.hold()` stops it.
     """
 
     def __init__(
@@ -182,8 +182,8 @@ class Sandbox:
         """Listen; after a `stop` the sandbox comes back on the same port with everything it held.
 
         Raises:
-            OSError: The port is taken, or the host is no address of this machine.
-            StateError: The state file is in use, or was changed in a way that cannot be followed.
+            OSError: the port is taken, or the host is no address of this machine.
+            StateError: the state file is in use, or was changed in a way that cannot be followed.
         """
         if self._listener.is_open:
             raise RuntimeError("The sandbox is running already; stop it before starting it again.")
@@ -275,10 +275,10 @@ class Sandbox:
         """Script what happens to the next requests of an operation.
 
         Args:
-            operation_id: The document's operationId, for example `createPayout`.
+            operation_id: the document's operationId, for example `createPayout`.
 
         Raises:
-            ValueError: The document has no such operation; the message names similar ones.
+            ValueError: the document has no such operation; the message names similar ones.
         """
         return self._scenario.on(operation_id)
 

@@ -85,7 +85,7 @@ class Service:
             answer = await self._pass(incoming, passage)
         except Refusal as refusal:
             answer = refusal.answer()
-        except Exception:  # noqa: BLE001  # whatever it is, the client gets the envelope and the log the rest
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets the envelope and the log the rest
             _LOG.exception("The sandbox failed at %s", passage.operation_id)
             answer = Refusal(500, "internal_error", "").answer()
         if self._contract is not None and passage.operation_id is not None and passage.step.refusal is None:
@@ -142,7 +142,7 @@ class Service:
         """Carry out a request of the history once more.
 
         Raises:
-            UnrepeatableError: The answer differs from the first one.
+            UnrepeatableError: the answer differs from the first one.
         """
         change = msgspec.msgpack.decode(content, type=_Change)
         incoming = change.incoming()

@@ -39,7 +39,7 @@ CREATE TABLE entry (
 );
 """
 _COLUMNS = "kind, tick, time, wall, held, seed, content, digest"
-_INSERT = f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # a constant
+_INSERT = f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
 
 
 class StateError(ValueError):
@@ -171,7 +171,7 @@ class StateFile:
         Raises:
             StateError: the file is damaged.
         """
-        rows = self._open.execute(f"SELECT {_COLUMNS} FROM entry ORDER BY position")  # noqa: S608  # a constant
+        rows = self._open.execute(f"SELECT {_COLUMNS} FROM entry ORDER BY position")  # noqa: S608 - a constant
         try:
             for kind, tick, time, wall, held, seed, content, digest in rows:
                 yield Entry(

@@ -83,7 +83,7 @@ class TokenIssuer:
         """Return what a token allows.
 
         Raises:
-            TokenError: Signature, audience or expiry is bad.
+            TokenError: signature, audience or expiry is bad.
         """
         # A signature holds for ever, so it is checked once a token; the expiry is checked every time.
         remembered = token_hash(token)

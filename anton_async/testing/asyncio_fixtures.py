@@ -29,12 +29,12 @@ def loop_scope(item: pytest.Item) -> str:
 
 def _fixtures(scope: LoopScope) -> dict[str, object]:
     @pytest_asyncio.fixture(loop_scope=scope, name=f"_anton_sandbox_{scope}")
-    async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox]:
+    async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox, None]:
         async for running in running_sandbox(request):
             yield running
 
     @pytest_asyncio.fixture(loop_scope=scope, name=f"_anton_client_{scope}")
-    async def client(anton_sandbox: Sandbox) -> AsyncGenerator[AntonClient]:
+    async def client(anton_sandbox: Sandbox) -> AsyncGenerator[AntonClient, None]:
         async for running in open_client(anton_sandbox):
             yield running
 

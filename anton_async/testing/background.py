@@ -11,7 +11,7 @@ from anton_async.sandbox import Sandbox
 
 
 @contextmanager
-def running_in_a_thread(sandbox: Sandbox) -> Generator[Sandbox]:
+def running_in_a_thread(sandbox: Sandbox) -> Generator[Sandbox, None, None]:
     """Run a sandbox in a thread; its clock and its scripts may be used from any other."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="anton-sandbox", daemon=True)

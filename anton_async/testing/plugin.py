@@ -86,13 +86,13 @@ def make_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     return Sandbox(**options)
 
 
-async def running_sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox]:
+async def running_sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox, None]:
     """Run a sandbox in the test's loop."""
     async with make_sandbox(request) as sandbox:
         yield sandbox
 
 
-async def open_client(anton_sandbox: Sandbox) -> AsyncGenerator[AntonClient]:
+async def open_client(anton_sandbox: Sandbox) -> AsyncGenerator[AntonClient, None]:
     """Open a client in the test's loop."""
     from anton_async.client import AntonClient  # noqa: PLC0415 - nothing is loaded for tests that do not ask
 
@@ -101,7 +101,7 @@ async def open_client(anton_sandbox: Sandbox) -> AsyncGenerator[AntonClient]:
 
 
 @pytest.fixture
-def _anton_sandbox_thread(request: pytest.FixtureRequest) -> Generator[Sandbox]:
+def _anton_sandbox_thread(request: pytest.FixtureRequest) -> Generator[Sandbox, None, None]:
     sandbox = make_sandbox(request)
 
     from anton_async.testing.background import running_in_a_thread  # noqa: PLC0415 - imports asyncio

@@ -59,7 +59,10 @@ print([name for name in sys.modules if name.startswith("opentelemetry")])
 @pytest.mark.parametrize(
     ("program", "printed"),
     [
-        (NO_OPENTELEMETRY, 'anton_async.integrations.opentelemetry needs it: pip install "anton-async[otel]"\n'),
+        (
+            NO_OPENTELEMETRY,
+            'anton_async.integrations.opentelemetry needs its API: pip install "anton-async[otel]"\n',
+        ),
         (NOT_ASKED_FOR, "[]\n"),
     ],
 )
