@@ -11,7 +11,7 @@ from typing import Self, cast
 
 from anton_async.arguments import check_count, check_methods, check_type
 from anton_async.bulk.failures import StopRule
-from anton_async.bulk.follow import follow
+from anton_async.bulk.follow import Event, follow
 from anton_async.bulk.journal import Journal, Owner
 from anton_async.bulk.layout import RowFileError
 from anton_async.bulk.report import Report
@@ -186,22 +186,26 @@ class PayoutJob:
             if isinstance(result, Accepted):
                 yield result
 
-    async def follow(self) -> AsyncGenerator[Payout, None]:
+    async def follow(self, events: AsyncIterable[Event] | None = None) -> AsyncGenerator[Payout, None]:
         """Yield each accepted payout as it reaches a terminal state; end when all have.
 
         The list of payouts is read again and again, a request for a hundred, less and less often. Ids are held in
         memory, about 100 bytes a row. Payouts may take days: leave the loop when you have waited long enough, and
         follow again from the same journal later.
 
+        Args:
+            events: what your webhook receiver verified, of any kind: a payout is read when an event is about it, and
+                the list every 5 minutes only, in case a delivery got lost.
+
         Raises:
-            AntonError: as `payouts.list`.
+            AntonError: as `payouts.list` and `payouts.retrieve`.
         """
         self._check_open()
         since, waited_for = math.inf, set[str]()
         async for entry in self._journal.entries("ACCEPTED"):
             since = min(since, entry.sent_at or entry.planned_at)
             waited_for.add(entry.payout_id or "")
-        async for payout in follow(self._anton, waited_for, since=since):
+        async for payout in follow(self._anton, waited_for, since=since, events=events):
             yield payout
 
     def _check_open(self) -> None:
