@@ -27,7 +27,7 @@ class Flaw:
         line: its line in the file.
         row_id: its id.
         column: the column at fault; None when it is the whole row.
-        given: what is there instead: `nothing`, or the kind of value; amounts are shown in `reason`.
+        given: what is there instead: `nothing`, or the kind of value; None where `reason` shows it (amounts).
         reason: how it must be.
     """
 
@@ -70,7 +70,8 @@ def _flaw(row: PayoutRow, line: int, layout: Layout, first_line: int) -> Flaw | 
         prepare(CREATE_PAYOUT, _SETTINGS, {}, body=row.fields)
     except RequestValidationError as error:
         column = None if error.field is None else layout.column_of(error.field)
-        given = None if error.field is None else _kind(row.fields, error.field)
+        is_shown = error.field is None or row.amount_given(error.field) is not None
+        given = None if is_shown else _kind(row.fields, error.field or "")
         return Flaw(line=line, row_id=row.row_id, column=column, given=given, reason=row.refusal(error))
     return None
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import get_args
 
 from anton_async.arguments import check_count
 from anton_async.bulk.report import counted
 from anton_async.bulk.results import Rejected, Result, Unknown
+from anton_async.models import ErrorCode
+
+KNOWN_CODES: frozenset[str] = frozenset({*get_args(ErrorCode), "repeated_row_id"})
+"""What a rejected row may have as its code, as far as this version knows."""
+
+_WHAT_NOW = (
+    "rejected rows stay rejected. Run it again with the same journal, the input unchanged, to pay the others; put"
+    " mended rows into a file and a journal of their own"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,9 @@ class Failures:
             return None
         self._count += 1
         if isinstance(result, Rejected) and result.code in self._rule.codes:
-            return f"Row {result.row_id} on line {result.line} was rejected with {result.code}, which ends the run"
+            told = f"Row {result.row_id} on line {result.line} was rejected with {result.code}, which ends the run"
+            return f"{told}: {_WHAT_NOW}."
         if self._count == self._rule.max_failures:
-            return f"{counted(self._count, 'row')} failed in this run, which is as many as max_failures allows"
+            told = f"{counted(self._count, 'row')} failed in this run, which is as many as max_failures allows"
+            return f"{told}: {_WHAT_NOW}."
         return None

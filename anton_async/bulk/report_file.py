@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
@@ -23,6 +23,7 @@ from anton_async.bulk.rows import PayoutRow
 from anton_async.errors import ConfigurationError
 
 _COLUMNS: tuple[str, ...] = ("line", "row_id", "result", "field", "code", "reason", "idempotency_key")
+_REPEATED = "repeated_row_id"
 _ACCEPTED: tuple[str, ...] = ("line", "row_id", "payout_id", "status", "idempotency_key")
 
 
@@ -36,13 +37,42 @@ def check_place(path: Path) -> None:
         raise ConfigurationError(f"The report's directory {path.parent} does not exist or is not writable.")
 
 
+def check_apart(kept: Mapping[str, Path], outputs: Mapping[str, Path | None]) -> None:
+    """See whether every file has a place of its own, whatever links lead to it.
+
+    Args:
+        kept: files that no output may replace, by what messages call them.
+        outputs: files that are to be written, by their options; None for one that is not wanted.
+
+    Raises:
+        ConfigurationError: two are the same file.
+    """
+    drafts = {f"the draft of {name}": _draft(path) for name, path in outputs.items() if path is not None}
+    wanted = {name: path for name, path in outputs.items() if path is not None}
+    for (name, path), (other, place) in itertools.combinations({**kept, **wanted, **drafts}.items(), 2):
+        if _is_same(path, place):
+            raise ConfigurationError(f"{other} and {name} are the same file, {path}: give each one of its own.")
+
+
+def _draft(path: Path) -> Path:
+    """Return how a file is called until it is whole."""
+    return path.with_name(f"{path.name}.new")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
+    except OSError:
+        return False  # one of them is not there yet
+
+
 @contextmanager
 def written(path: Path | None) -> Generator[IO[str], None, None]:
     """Give a text file that appears at `path` after the block; None gives one that leads nowhere."""
     if path is None:
         yield io.StringIO()
         return
-    draft = path.with_name(f"{path.name}.new")
+    draft = _draft(path)
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -61,15 +91,21 @@ async def write_accepted(path: Path, accepted: AsyncIterator[Accepted]) -> None:
 
 async def write_rejected(
     path: Path, columns: Sequence[str], rows: Iterator[PayoutRow], problems: AsyncIterator[Rejected | Unknown]
-) -> None:
+) -> int:
     """Write the rejected rows as their file has them, ready to be mended and run again with a journal of their own.
+
+    A row that repeats the `row_id` of another is left out: under a journal of its own it would be paid once more.
 
     Args:
         path: where to.
         columns: the file's columns; none writes JSON Lines.
         rows: all rows of the file again.
         problems: those that need a person, in the order of the file. Unknown ones are left out: they may be paid.
+
+    Returns:
+        How many repeated rows were left out.
     """
+    repeated = 0
     with written(path) as file:
         table = csv.writer(file)
         if columns:
@@ -78,10 +114,13 @@ async def write_rejected(
             row = next(row for row in rows if row.line == problem.line)
             if isinstance(problem, Unknown):
                 continue
-            if columns:
+            if problem.code == _REPEATED:
+                repeated += 1
+            elif columns:
                 table.writerow(row.source)
             else:
                 file.write(f"{row.source[0]}\n")
+    return repeated
 
 
 class ReportFile:

@@ -334,7 +334,7 @@ class Run:
 
     def _judge(self, result: Result) -> None:
         if (reason := self._failures.enough(result)) is not None:
-            self._end(JobStoppedError(f"{reason}: mend that, then run it again with the same journal to go on."))
+            self._end(JobStoppedError(reason))
 
 
 async def _numbered(rows: Rows) -> AsyncGenerator[tuple[int, PayoutRow], None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from anton_async.bulk.report import counted
-from anton_async.bulk.report_file import check_place, written
+from anton_async.bulk.report_file import check_apart, check_place, written
 from anton_async.cli.payroll import EXIT_REJECTED, EXIT_STOPPED, EXIT_UNKNOWN, EXIT_USAGE
 from anton_async.client import AntonClient
 from anton_async.errors import printable
@@ -44,12 +44,15 @@ async def run_batch(
         The exit code: 0 done, 1 rows not paid with `strict`, 2 the file failed validation or the batch failed, 3 rows
         whose end is not known, 75 not confirmed.
     """
+    state = file.with_name(f"{file.name}.batch.json")
+    kept = {"the input": file, "the state beside it": state, "its draft": state.with_name(f"{state.name}.new")}
+    check_apart(kept, {"--results": results_path})
     if results_path is not None:
         check_place(results_path)
 
     def decide(batch: Batch, findings: BatchFindings) -> bool:
         _show(batch, findings)
-        return yes or (bool(batch.valid_rows) and click.confirm("Confirm and pay?", err=True))
+        return yes or (bool(batch.valid_rows) and _ask())
 
     batch = await anton.batches.run(file, confirm=decide, source_currency=source_currency, again=again)
     if batch.status == "validated":
@@ -58,6 +61,9 @@ async def run_batch(
     if batch.status == "validation_failed":
         _show(batch, await anton.batches.list_errors(batch.id))
     _tell(f"The batch {batch.id} is {batch.status}.")
+    if batch.status == "failed":
+        for line in _problems(await anton.batches.list_errors(batch.id)):
+            _tell(line)
     rows = accepted = unknown = 0
     with written(results_path) as out:  # without a path into memory: a batch has at most 32 MiB
         table = csv.writer(out)
@@ -78,6 +84,14 @@ async def run_batch(
     return EXIT_REJECTED if strict and accepted < rows else 0
 
 
+def _ask() -> bool:
+    try:
+        return click.confirm("Confirm and pay?", err=True)
+    except click.Abort:
+        _tell("\nThere was no answer: run it on a terminal, or confirm with --yes.")
+        return False
+
+
 def _show(batch: Batch, findings: BatchFindings) -> None:
     for line in _lines(batch, findings):
         _tell(line)
@@ -86,10 +100,7 @@ def _show(batch: Batch, findings: BatchFindings) -> None:
 def _lines(batch: Batch, findings: BatchFindings) -> Iterator[str]:
     yield f"{batch.file_name} is the batch {batch.id}, {batch.status}."
     yield f"{counted(batch.total_rows or 0, 'row')}: {batch.valid_rows or 0} valid, {batch.invalid_rows or 0} invalid."
-    for error in findings.errors or []:
-        yield f"row {error.row}{f', {error.field_}' if error.field_ else ''}: {error.message}"
-    for warning in findings.warnings or []:
-        yield f"row {warning.row}, warning: {warning.message}"
+    yield from _problems(findings)
     if batch.summary is None:
         return
     for method, count in sorted((batch.summary.methods or {}).items()):
@@ -99,6 +110,13 @@ def _lines(batch: Batch, findings: BatchFindings) -> Iterator[str]:
     for currency, check in sorted((batch.summary.balance_check or {}).items()):
         verdict = "enough" if check.sufficient else "NOT ENOUGH"
         yield f"{currency}: needs about {check.estimated_debit}, {check.available} available: {verdict}."
+
+
+def _problems(findings: BatchFindings) -> Iterator[str]:
+    for error in findings.errors or []:
+        yield f"row {error.row}{f', {error.field_}' if error.field_ else ''}: {error.message}"
+    for warning in findings.warnings or []:
+        yield f"row {warning.row}, warning: {warning.message}"
 
 
 def _tell(line: str) -> None:

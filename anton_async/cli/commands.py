@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import warnings
 from collections.abc import Coroutine, Generator
@@ -33,8 +34,8 @@ from anton_async.cli.server import make_sandbox, serve
 from anton_async.cli.token import describe_token
 from anton_async.cli.webhooks import webhooks
 from anton_async.client import AntonClient
-from anton_async.config import DEFAULT_RATE_LIMIT, RateLimit
-from anton_async.errors import AntonError, DeadlineExceededError, TransportError, printable
+from anton_async.config import DEFAULT_RATE_LIMIT, Environment, RateLimit
+from anton_async.errors import AntonError, ConnectionError, DeadlineExceededError, TransportError, printable
 
 T = TypeVar("T")
 
@@ -56,7 +57,15 @@ def _errors_as_sentences() -> Generator[None, None, None]:
         yield
     except AntonError as error:
         kind = _Unavailable if isinstance(error, TransportError | DeadlineExceededError) else _Misconfigured
-        raise kind(printable(str(error), 2000)) from None
+        told = printable(str(error), 2000)
+        if isinstance(error, ConnectionError):
+            told = f"{told.removesuffix('.')}. The host is {_host()}: is ANTON_BASE_URL right?"
+        raise kind(told) from None
+
+
+def _host() -> str:
+    named = os.environ.get("ANTON_ENVIRONMENT", "").strip() or "sandbox"
+    return os.environ.get("ANTON_BASE_URL", "").strip() or Environment(named).base_url
 
 
 @contextmanager
@@ -217,7 +226,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Write JSON objects
     help="What a column of FILE is called here; COLUMN= leaves it out.",
 )
 @click.option("--set", "constants", multiple=True, metavar="FIELD=VALUE", help="What every row has.")
-@click.option("--check", is_flag=True, help="Only look for bad rows in the whole file; nothing is sent.")
+@click.option("--check", is_flag=True, help="Only look for rows that break the document's rules; nothing is sent.")
 @_concurrency
 @click.option("--report", type=_FILE, help="Write a report: .json with counts and sums, .csv with the problem rows.")
 @click.option("--accepted", type=_FILE, help="Write a CSV of the accepted rows with the ids of their payouts.")
@@ -259,7 +268,9 @@ def run_payouts(
     session.<field>. Standard output gets one line: rows N | accepted A | rejected R | unknown U.
     """
     with _errors_as_sentences():
-        layout = Layout(columns=_pairs("--map", columns), constants=_pairs("--set", constants))
+        layout = Layout(
+            columns=_pairs("--map", "COLUMN=FIELD", columns), constants=_pairs("--set", "FIELD=VALUE", constants)
+        )
         if check:
             sys.exit(check_file(file, form, layout))
     if journal is None:
@@ -288,16 +299,15 @@ def run_payouts(
             )
 
     with _errors_as_sentences():
-        code = _run(pay())
-    sys.exit(code)
+        sys.exit(_run(pay()))
 
 
-def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+def _pairs(option: str, form: str, given: tuple[str, ...]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise click.UsageError(f"{option} wants NAME=VALUE, not '{printable(text, 60)}'.")
+            raise click.UsageError(f"{option} wants {form}, not '{printable(text, 60)}'.")
         if name in pairs:
             raise click.UsageError(f"{option} names '{printable(name, 60)}' twice.")
         pairs[name] = value
@@ -327,8 +337,7 @@ def settle_payouts(
             )
 
     with _errors_as_sentences():
-        code = _run(settle())
-    sys.exit(code)
+        sys.exit(_run(settle()))
 
 
 @payouts.command("status")
@@ -351,7 +360,7 @@ def _details(report: Report) -> Generator[str, None, None]:
     for group in report.groups:
         yield printable(describe(group))
     for currency, amount in report.paid.items():
-        yield f"paid {amount:f} {currency}"
+        yield f"payouts made: {amount:f} {currency}"
     for code, count in report.rejections.items():
         yield f"rejected {count} {printable(code)}"
     if report.pending:
@@ -385,5 +394,4 @@ def run_batch_file(
             )
 
     with _errors_as_sentences():
-        code = _run(pay())
-    sys.exit(code)
+        sys.exit(_run(pay()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -17,10 +18,11 @@ from rich.table import Column
 from anton_async.bulk import Accepted, Group, Rejected, Report, Result, Unknown
 from anton_async.bulk.report import counted
 from anton_async.bulk.report_file import shown, totals
-from anton_async.errors import AntonError, AuthenticationError, printable
+from anton_async.errors import AntonError, AuthenticationError, ConnectionError, printable
 from anton_async.models import Payout
 
 _PAUSE = 5.0  # seconds between two lines where there is no terminal
+_WIDE = 140  # columns from which the money has room beside the bar
 _GLANCE = 0.25  # seconds between two looks at the gauges where there is one
 
 
@@ -49,15 +51,17 @@ class Display:
 
     def __init__(self, rows: int, gauges: Gauges, *, console: Console | None = None, as_json: bool = False) -> None:
         self._console = console or Console(stderr=True)
+        self._is_wide = self._console.width >= _WIDE
         self._rows = rows
         self._gauges = gauges
         self._as_json = as_json
         self._counts: Counter[str] = Counter(ok=0, rejected=0, unknown=0)
         self._fresh = self._settled_before = 0
-        self._began = self._spoke = time.monotonic()
+        self._began = time.monotonic()
+        self._spoke = self._began
         self._progress = Progress(
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(rows)) + 1)),
+            BarColumn(bar_width=20 if self._is_wide else 5),
             TextColumn("{task.fields[summary]}"),
             console=self._console,
             disable=as_json or not self._console.is_terminal,
@@ -90,8 +94,11 @@ class Display:
         self._fresh += not result.from_journal
         self._settled_before += result.from_journal and not isinstance(result, Unknown)
         self._progress.update(self._task, advance=1)
-        if time.monotonic() - self._spoke >= self._pause:
-            self._spoke = time.monotonic()
+
+    async def tell_progress(self) -> None:
+        """Tell now and then how far the run has come, also while it waits, until it is cancelled."""
+        while True:
+            await asyncio.sleep(self._pause)
             self._tell_progress()
 
     def _tell_progress(self) -> None:
@@ -103,11 +110,12 @@ class Display:
         paid = self._gauges.report().paid
         parts = [
             ", ".join(f"{count} {name}" for name, count in self._counts.items()),
-            f"{rate:.0f}/s",
-            *([] if quota is None else [f"quota {quota[0]:,} of {quota[1]:,}"]),
             *([] if left is None else [f"{_duration(left)} left"]),
-            *(f"{amount:,f} {currency}" for currency, amount in paid.items()),
+            f"{rate:.0f}/s",
+            *([] if quota is None else [f"quota used {quota[0]:,}/{quota[1]:,}"]),
         ]
+        if self._progress.disable or self._is_wide:
+            parts += [f"{amount:,f} {currency}" for currency, amount in paid.items()]
         if self._progress.disable:
             facts = {
                 "done": done,
@@ -157,7 +165,9 @@ class Display:
         for group in report.groups:
             self._say(describe(group))
         if report.paid:
-            self._say("Paid " + ", ".join(f"{amount:,f} {currency}" for currency, amount in report.paid.items()))
+            self._say(
+                "Payouts made: " + ", ".join(f"{amount:,f} {currency}" for currency, amount in report.paid.items())
+            )
         if report.pending:
             self._say(f"{counted(report.pending, 'row')} {'is' if report.pending == 1 else 'are'} pending.")
         if report.unknown:
@@ -174,7 +184,8 @@ class Display:
                 " DPoP key, then run the same command again."
             )
         elif ended is not None:
-            self._say(f"Stopped: {str(ended).removesuffix('.')}.")
+            advice = " Is ANTON_BASE_URL right?" if isinstance(ended.__cause__, ConnectionError) and not sent else ""
+            self._say(f"Stopped: {str(ended).removesuffix('.')}.{advice}")
 
     def ended(self, payout: Payout, *, done: int, of: int) -> None:
         """Tell of a payout that has reached a terminal state; one that failed gets a line, others one now and then."""
@@ -194,6 +205,10 @@ class Display:
     def warn(self, sentence: str) -> None:
         """Say something that is no error but hardly what was meant."""
         self._say(f"Warning: {sentence}")
+
+    def note(self, sentence: str) -> None:
+        """Say something that is worth knowing at the end."""
+        self._say(sentence)
 
     def _say(self, sentence: str, /, *, event: str = "note", **facts: object) -> None:
         told = json.dumps({"event": event, **(facts or {"text": sentence})}) if self._as_json else printable(sentence)

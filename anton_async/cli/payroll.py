@@ -10,14 +10,17 @@ import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Generator
 from contextlib import aclosing, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from anton_async.bulk import JobStoppedError, PayoutJob, Report, Result, read_rows
 from anton_async.bulk.check import find_flaws
+from anton_async.bulk.failures import KNOWN_CODES
 from anton_async.bulk.layout import Layout
-from anton_async.bulk.report_file import ReportFile, check_place, write_accepted, write_rejected
+from anton_async.bulk.report import counted
+from anton_async.bulk.report_file import ReportFile, check_apart, check_place, write_accepted, write_rejected
 from anton_async.bulk.row_file import Format, columns_of
 from anton_async.bulk.sqlite_journal import read_journal
 from anton_async.cli.display import Display, Gauges
@@ -25,6 +28,8 @@ from anton_async.client import AntonClient
 from anton_async.errors import AntonError, AuthenticationError, ConfigurationError, TokenError, printable
 
 _AS_IT_IS = Layout()
+
+_BESIDE_JOURNAL = ("-wal", "-shm", ".lock", ".new")
 
 EXIT_REJECTED = 1
 EXIT_USAGE = 2
@@ -85,6 +90,10 @@ async def pay_file(
     Raises:
         ConfigurationError: the file, the journal or the report's place cannot be used; nothing was sent.
     """
+    check_apart(
+        {"the input": file, **_journal_files(journal)},
+        {"--report": report_path, "--accepted": accepted_path, "--rejected": rejected_path},
+    )
     report_file = None if report_path is None else ReportFile(report_path)
     for path in (accepted_path, rejected_path):
         if path is not None:
@@ -102,7 +111,13 @@ async def pay_file(
         with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
             if rows == 0:
                 display.warn(f"{file.name} names columns but has no rows: there is nothing to pay.")
+            for code in stop_on:
+                if code not in KNOWN_CODES:
+                    near = ", ".join(get_close_matches(code, KNOWN_CODES, cutoff=0.5))
+                    display.warn(f"no error code known here is {code}{f'; near it: {near}' if near else ''}.")
             ended = await _show(job.run(read_rows(file, form, layout=layout)), display, watch)
+            if isinstance(ended, ConfigurationError) and not job.sent:
+                raise ended  # the journal may be of another input: its books are none of this run
             report = job.report()
             if isinstance(ended, JobStoppedError) and report.accepted + report.rejected == rows:
                 ended = None  # the signal came so late that there is nothing left to resume
@@ -112,7 +127,12 @@ async def pay_file(
                 await write_accepted(accepted_path, job.accepted())
             if rejected_path is not None and not isinstance(ended, ConfigurationError):  # else it may be another input
                 again = read_rows(file, form, layout=layout)
-                await write_rejected(rejected_path, columns_of(file, form), again, job.problems())
+                repeated = await write_rejected(rejected_path, columns_of(file, form), again, job.problems())
+                if repeated:
+                    display.note(
+                        f"{counted(repeated, 'repeated row')} left out: the file has another row with the same row_id."
+                        " Only for a payment of its own, write it into a file by hand, under a row_id of its own."
+                    )
         if follow and ended is None:
             await _follow_payouts(job, display)
     conclude(report)
@@ -173,6 +193,8 @@ async def settle_journal(
         rows = before.unknown + before.pending
         with Display(rows, _gauges(anton, job), as_json=as_json) as display, _on_signals(job, display, grace):
             ended = await _show(job.settle(), display, lambda _: None)
+            if isinstance(ended, ConfigurationError) and not job.sent:
+                raise ended
             report = job.report()
             display.conclude(report, ended, sent=job.sent)
             if ended is None and report.pending:
@@ -180,6 +202,12 @@ async def settle_journal(
     click.echo(report.closing_line())
     code = _exit_code(report, ended, strict=False)
     return EXIT_STOPPED if report.pending and code in {0, EXIT_UNKNOWN} else code
+
+
+def _journal_files(journal: Path) -> dict[str, Path]:
+    """Return a journal and what SQLite and the lock put beside it, by what messages call them."""
+    beside = {f"the journal's {end}": journal.with_name(f"{journal.name}{end}") for end in _BESIDE_JOURNAL}
+    return {"the journal": journal, **beside}
 
 
 def _gauges(anton: AntonClient, job: PayoutJob) -> Gauges:
@@ -214,6 +242,7 @@ async def _show(
     results: AsyncGenerator[Result, None], display: Display, watch: Callable[[Result], None]
 ) -> AntonError | None:
     """Show all `results`; return what has ended them early."""
+    progress = asyncio.create_task(display.tell_progress(), name="anton-progress")
     try:
         async with aclosing(results):
             async for result in results:
@@ -221,6 +250,9 @@ async def _show(
                 watch(result)
     except AntonError as error:
         return error
+    finally:
+        progress.cancel()
+        await asyncio.wait([progress])
     return None
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _TRY = """\
 # Look inside: {base_url}/
 # Try it, after pasting the lines above:
-python - <<'END'
+{python} - <<'END'
 import asyncio
 from anton_async import AntonClient
 
@@ -106,7 +107,7 @@ async def serve(sandbox: Sandbox, key_file: Path, *, control: bool = False) -> N
             "ANTON_DPOP_KEY_FILE": os.fspath(Path.cwd() / key_file),
         }.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo(_TRY.format(base_url=sandbox.base_url), err=True)
+        click.echo(_TRY.format(base_url=sandbox.base_url, python=shlex.quote(sys.executable)), err=True)
         if control:
             click.echo(_TRY_CONTROL.format(base_url=sandbox.base_url), err=True)
         await _interrupted()

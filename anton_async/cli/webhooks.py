@@ -50,6 +50,9 @@ def verify(body: BinaryIO, lines: tuple[str, ...], file: Path | None, tolerance:
     BODY is a file with the very bytes that arrived; standard input when left out. The secrets come from
     ANTON_WEBHOOK_SECRETS, with a comma between two while one is rotated.
     """
+    for line in lines:
+        if not line.partition(":")[1]:
+            raise click.UsageError(f"-H wants 'NAME: VALUE', not '{printable(line, 60)}'.")
     content = body.read()
     headers = [*_headers("\n".join(lines)), *(_headers(file.read_text("utf-8", "replace")) if file else [])]
     try:

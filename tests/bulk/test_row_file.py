@@ -183,7 +183,7 @@ def test_flaws_name_line_column_and_what_is_there_instead(tmp_path: Path) -> Non
     assert flaws[0] is None
     told = [(flaw.line, flaw.row_id, flaw.column, flaw.given) for flaw in flaws if flaw is not None]
     assert told == [
-        (2, "row-2", "amount", "text of 8 characters"),
+        (2, "row-2", "amount", None),
         (3, "row-3", "method", "text of 1 character"),
         (4, "row-1", "id", None),
         (5, "row-4", "instrument_id", "nothing"),

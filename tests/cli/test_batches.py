@@ -56,3 +56,27 @@ def test_a_file_that_fails_validation_is_told(invoke: Invoke, tmp_path: Path) ->
 
     assert result.exit_code == 2
     assert "accepted 0" in result.stdout
+
+
+@pytest.mark.usefixtures("sandbox", "quick")
+def test_a_prompt_that_nobody_can_answer_confirms_nothing(invoke: Invoke, file: Path) -> None:
+    result = invoke("batches", "run", file)
+
+    assert (result.exit_code, result.stdout) == (75, "")
+    assert "confirm with --yes" in result.stderr
+    assert "waits to be confirmed" in result.stderr
+    assert "Aborted" not in result.stderr
+    assert invoke("batches", "run", file, "--yes").exit_code == 0
+
+
+@pytest.mark.usefixtures("sandbox", "quick")
+def test_a_batch_that_failed_is_told_with_the_reason(invoke: Invoke, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("name,amount\nJane,10\n")
+
+    result = invoke("batches", "run", bad, "--yes")
+
+    assert result.exit_code == 2
+    status, reason = result.stderr.splitlines()[-2:]
+    assert status.endswith(" is failed.")
+    assert reason.startswith("row 1: ")

@@ -57,7 +57,7 @@ def test_payouts_under_way_are_answered_before_the_closing_line(
     # The signal may come just before the last row that was noted as SENT leaves: that one is taken back.
     assert 12 <= accepted == len(sandbox.executed) < 100
     assert states(journal)["SENT"] == 0
-    assert f"Paid {accepted}0.00 USD" in stderr
+    assert f"Payouts made: {accepted}0.00 USD" in stderr
     assert "Nothing was sent" not in stderr
 
 
@@ -87,8 +87,8 @@ def test_closing_line_report_and_sums_are_those_of_the_journal(
     paid = f"{10 * report['accepted']}.00"
     assert running.returncode in {0, 75}, stderr
     assert stdout == f"{status[-1]}\n"
-    assert f"paid {paid} USD" in status
-    assert f"Paid {float(paid):,.2f} USD" in stderr
+    assert f"payouts made: {paid} USD" in status
+    assert f"Payouts made: {float(paid):,.2f} USD" in stderr
     assert (report["accepted"], report["paid"]) == (states(journal)["ACCEPTED"], {"USD": paid})
     assert "Traceback" not in stderr
     assert invoke("payouts", "run", file, "--journal", journal).stdout.startswith("rows 300 | accepted 300 |")

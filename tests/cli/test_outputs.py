@@ -41,18 +41,33 @@ def test_rejected_rows_are_written_as_they_stand_and_can_be_mended_and_run(
     invoke("payouts", "run", file, "--journal", journal, "--rejected", rejected, "--accepted", accepted)
 
     assert [list(line.values()) for line in table(rejected)] == [
-        [str(line[name]) for name in ("row_id", *FIELDS)] for line in WRONG
+        [str(line[name]) for name in ("row_id", *FIELDS)] for line in WRONG[:2]
     ]
     assert [(line["line"], line["row_id"], line["status"]) for line in table(accepted)] == [
         (str(number + 1), f"row-{number}", "pending_screening") for number in range(1, 4)
     ]
     assert {line["idempotency_key"] for line in table(accepted)} == set(sandbox.executed)
     assert stat.S_IMODE(rejected.stat().st_mode) == stat.S_IMODE(accepted.stat().st_mode) == 0o600
-    rejected.write_text(
-        rejected.read_text().replace("?", "ach").replace("ins_OFF", "ins_USD").replace("row-1", "row-6")
-    )
+    rejected.write_text(rejected.read_text().replace("?", "ach").replace("ins_OFF", "ins_USD"))
     mended = invoke("payouts", "run", rejected, "--journal", tmp_path / "mended.db")
-    assert mended.stdout == "rows 3 | accepted 3 | rejected 0 | unknown 0\n"
+    assert mended.stdout == "rows 2 | accepted 2 | rejected 0 | unknown 0\n"
+
+
+def test_a_row_that_repeats_a_paid_one_is_not_given_out_to_be_run_again(
+    sandbox: Sandbox, invoke: Invoke, write_rows: WriteRows, journal: Path, tmp_path: Path
+) -> None:
+    rejected = tmp_path / "rejected.csv"
+    run = ("payouts", "run", "--journal", journal, "--rejected", rejected)
+
+    first = invoke(*run, write_rows([*rows(3), row(2, reference="another")]))
+    told = invoke(*run, write_rows([*rows(3), row(2, reference="another"), row(3, reference="still another")]))
+    again = invoke("payouts", "run", rejected, "--journal", tmp_path / "mended.db")
+
+    assert "1 repeated row left out: " in first.stderr
+    assert "2 repeated rows left out: " in told.stderr
+    assert table(rejected) == []
+    assert again.stdout == "rows 0 | accepted 0 | rejected 0 | unknown 0\n"
+    assert len(sandbox.executed) == 3
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -164,12 +179,40 @@ def test_the_bar_shows_rate_quota_counts_time_left_and_money() -> None:
         rows=1, accepted=1, rejected=0, unknown=0, pending=0, paid=paid, debited={}, rejections={}, groups=[]
     )
     gauges = Gauges(report=lambda: report, quota=lambda: (810, 1000))
-    console = Console(file=StringIO(), force_terminal=True, width=200, color_system=None)
+    wide, narrow = seen_on(200, report, gauges), seen_on(80, report, gauges)
 
-    with Display(2, gauges, console=console) as display:
+    bar = next(line for line in reversed(narrow.split("\r")) if "1/2" in line).splitlines()[0]
+    assert bar.removeprefix("\x1b[2K").strip().startswith("1/2 ")
+    assert "1 ok, 0 rejected, 0 unknown" in bar
+    assert "1,200.50" not in bar
+    for part in ("1/2", "1 ok, 0 rejected, 0 unknown", "/s", "quota used 810/1,000", "left", "1,200.50 EUR", "30 USD"):
+        assert part in wide
+
+
+def seen_on(width: int, report: Report, gauges: Gauges) -> str:
+    """Return what a terminal of `width` columns gets to see of a run of two rows."""
+    out = StringIO()
+    with Display(2, gauges, console=Console(file=out, force_terminal=True, width=width, color_system=None)) as display:
         display.show(Accepted(row_id="a", line=1, idempotency_key="k", payout_id="p", status="created"))
         display.conclude(report, None, sent=1)
+    return out.getvalue()
 
-    written = console.file.getvalue()  # type: ignore[attr-defined]
-    for part in ("1/2", "1 ok, 0 rejected, 0 unknown", "/s", "quota 810 of 1,000", "left", "1,200.50 EUR", "30 USD"):
-        assert part in written
+
+@pytest.mark.parametrize("option", ["--json", "--strict"])
+def test_progress_is_told_while_no_row_is_answered(
+    sandbox: Sandbox,
+    invoke: Invoke,
+    write_rows: WriteRows,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    option: str,
+) -> None:
+    monkeypatch.setattr("anton_async.cli.display._PAUSE", 0.05)
+    sandbox.on("createPayout").delay(1, times=1)
+
+    result = invoke("payouts", "run", write_rows(rows(1)), "--journal", journal, option)
+
+    assert result.exit_code == 0
+    progress = '"event": "progress", "done": 0, "rows": 1' if option == "--json" else "0 of 1 row: 0 ok"
+    assert progress in result.stderr

@@ -127,7 +127,7 @@ def test_an_unreachable_api_gives_exit_code_75(
     assert stopped.startswith(
         "Stopped: The API at http://127.0.0.1:1 gives no access token: No connection could be made"
     )
-    assert stopped.endswith("; run it again with the same journal when it answers.")
+    assert stopped.endswith("; run it again with the same journal when it answers. Is ANTON_BASE_URL right?")
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,37 @@ def test_a_changed_file_gives_exit_code_2(
 
     result = invoke("payouts", "run", write_rows([*rows(2), row(3, dest_amount="99.00")]), "--journal", journal)
 
-    assert result.exit_code == 2
-    assert "Row row-3 on line 4 has changed" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    (error,) = result.stderr.splitlines()
+    assert error.startswith("Error: Row row-3 on line 4 has changed")
     assert len(sandbox.requests) == sent
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("option", [("--max-failures", 1), ("--stop-on", "payout_rejected")])
+def test_a_run_that_was_stopped_says_how_to_pay_the_others_and_that_works(
+    invoke: Invoke, write_rows: WriteRows, journal: Path, tmp_path: Path, option: tuple[object, ...]
+) -> None:
+    file, line = write_rows([row(1, instrument_id="ins_OFF"), *rows(200)[1:]]), ("--concurrency", 1, *option)
+
+    stopped = invoke("payouts", "run", file, "--journal", journal, *line)
+    rest = invoke("payouts", "run", file, "--journal", journal, *line, "--rejected", tmp_path / "rejected.csv")
+
+    assert stopped.exit_code == 75
+    assert "stay rejected. Run it again with the same journal, the input unchanged, to pay the others" in stopped.stderr
+    assert "Warning" not in stopped.stderr
+    assert (rest.exit_code, rest.stdout) == (0, "rows 200 | accepted 199 | rejected 1 | unknown 0\n")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_code_that_nobody_knows_gets_a_warning(invoke: Invoke, write_rows: WriteRows, journal: Path) -> None:
+    options = ["--stop-on", "insuficient_balance", "--stop-on", "zzz"]
+
+    result = invoke("payouts", "run", write_rows(rows(1)), "--journal", journal, *options)
+
+    assert result.exit_code == 0
+    assert "Warning: no error code known here is insuficient_balance; near it: insufficient_balance" in result.stderr
+    assert "Warning: no error code known here is zzz.\n" in result.stderr
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -271,7 +299,7 @@ def test_status_shows_what_a_journal_knows(invoke: Invoke, write_rows: WriteRows
 
     assert result.exit_code == 0
     assert "at loopback" in result.stdout
-    assert "paid 30.00 USD" in result.stdout
+    assert "payouts made: 30.00 USD" in result.stdout
     assert result.stdout.endswith("rows 6 | accepted 3 | rejected 3 | unknown 0\n")
     assert invoke("payouts", "status", journal.with_name("none.db")).exit_code == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -69,7 +70,9 @@ def test_a_killed_sandbox_comes_back_with_the_same_client_and_its_payouts(tmp_pa
     assert second == {**first, "ANTON_BASE_URL": second["ANTON_BASE_URL"]}
     assert f"Look inside: {first['ANTON_BASE_URL']}/" in told
     assert f"{first['ANTON_BASE_URL']}/control/clock/advance" in told
-    snippet = re.search(r"python - <<'END'\n(.*?)END", told, re.DOTALL)
+    snippet = re.search(
+        rf"^{re.escape(shlex.quote(sys.executable))} - <<'END'\n(.*?)END", told, re.DOTALL | re.MULTILINE
+    )
     assert snippet
     compile(snippet[1], "snippet", "exec")
 
@@ -103,6 +106,8 @@ def test_the_same_mistakes_in_python() -> None:
         ({"seed": "nowhere.json"}, "The seed file nowhere.json cannot be read: No such file or directory"),
         ({"seed": {"balances": {"USD": object()}}}, "The seed cannot be written as JSON"),
         ({"settle": -1}, "settle must be 0 seconds or more"),
+        ({"settle": "x"}, "settle must be 0 seconds or more"),
+        ({"settle": True}, "settle must be 0 seconds or more"),
     ]
     for options, told in mistakes:
         with pytest.raises(ValueError, match=re.escape(told)):

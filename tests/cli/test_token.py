@@ -49,4 +49,7 @@ def test_missing_credentials_are_told(invoke: Invoke, sandbox: Sandbox, monkeypa
 def test_an_unreachable_endpoint_is_worth_another_try(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTON_BASE_URL", "http://127.0.0.1:1")
 
-    assert invoke("token").exit_code == 75
+    result = invoke("token")
+
+    assert result.exit_code == 75
+    assert "The host is http://127.0.0.1:1: is ANTON_BASE_URL right?" in result.stderr

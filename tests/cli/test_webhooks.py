@@ -120,3 +120,10 @@ def test_headers_that_only_look_like_json_are_told(tmp_path: Path) -> None:
     headers.write_text("{nope")
 
     assert verify(BODY, "--headers", str(headers)).exit_code == 2
+
+
+def test_a_header_without_a_colon_is_told() -> None:
+    result = verify(BODY, "-H", "garbage")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "-H wants 'NAME: VALUE', not 'garbage'." in result.stderr
