@@ -54,8 +54,9 @@ class CallLines:
     def response(self, event: CallEvent, /) -> None:
         """Write what became of a request."""
         came_to = event.error or event.status
-        told = (self._label, came_to, event.attempt, event.request_id)
-        requests.debug("%s: %s, attempt %d, request %s", *told, extra=fields(event))
+        identifier = f", request {event.request_id}" if event.request_id else ""
+        told = (self._label, came_to, event.attempt, identifier)
+        requests.debug("%s: %s, attempt %d%s", *told, extra=fields(event))
 
     def retry(self, event: CallEvent, /) -> None:
         """Write that the call is tried again."""
@@ -64,8 +65,9 @@ class CallLines:
     def end(self, event: CallEvent, /) -> None:
         """Write what the call came to."""
         reason = f" ({event.code or event.error})" if event.error else ""
-        told = (self._label, outcome(event), reason, event.elapsed, sent(event), event.request_id)
-        calls.info("%s: %s%s after %.3f s, %s, request id %s", *told, extra=fields(event))
+        identifier = f", request id {event.request_id}" if event.request_id else ""
+        told = (self._label, outcome(event), reason, event.elapsed, sent(event), identifier)
+        calls.info("%s: %s%s after %.3f s, %s%s", *told, extra=fields(event))
 
 
 def label(operation: Operation[Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from anton_async.errors import PaginationError
 
@@ -60,6 +60,11 @@ class Pager(Generic[T]):
 
     def __await__(self) -> Generator[object, None, Page[T]]:
         return self._fetch(self._cursor).__await__()
+
+    if not TYPE_CHECKING:  # a type checker flags `for` because there is no such method
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError("A list is read with `async for`; `await` it for one page.")
 
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():

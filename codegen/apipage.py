@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from codegen import text
 from codegen.operations import Endpoint
@@ -17,6 +18,39 @@ _SHOWN = 5
 """How many arguments a signature names before it says `...`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Handwritten:
+    """A method that no operation of the document stands for, and what it does."""
+
+    method: str
+    arguments: str
+    answer: str
+    text: str
+
+
+HANDWRITTEN: Mapping[str, Sequence[Handwritten]] = {
+    "batches": [
+        Handwritten(
+            "run",
+            "path, confirm=, ...",
+            "Batch",
+            "Uploads a file, waits for its validation, asks `confirm`, and waits for the end; run again, it goes on and"
+            " never pays a file twice.",
+        )
+    ],
+    "payouts": [
+        Handwritten(
+            "settle",
+            "error, timeout=None",
+            "Payout",
+            "Finds out what became of a payout whose outcome is unknown, from the error of `create` or `cancel`; never"
+            " makes a second one.",
+        )
+    ],
+}
+"""By resource, what the client adds to the generated methods."""
+
+
 def render_api(resources: Mapping[str, Resource], header: str) -> str:
     """Return the page."""
     return template("api.md.jinja2").render(
@@ -25,7 +59,19 @@ def render_api(resources: Mapping[str, Resource], header: str) -> str:
         signature=_signature,
         wait_signature=_wait_signature,
         about=_about,
+        handwritten=HANDWRITTEN,
+        names=_names,
     )
+
+
+def _names(resource: Resource) -> list[str]:
+    """Return what the methods of a resource are called, helpers after what they build on."""
+    generated = [
+        name
+        for method in resource.methods
+        for name in (method.endpoint.method, *(wait.method for wait in method.endpoint.waits))
+    ]
+    return [*generated, *(one.method for one in HANDWRITTEN.get(resource.path, ()))]
 
 
 def _signature(resource: Resource, method: Method) -> str:

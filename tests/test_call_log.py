@@ -69,6 +69,7 @@ async def test_a_line_a_call_says_what_it_came_to(
     assert first.getMessage() == f"POST /v1/payouts: succeeded after {pause:.3f} s, 2 requests, request id r9"
     assert refused.getMessage().startswith("POST /v1/payouts: rejected (insufficient_balance) after 0.000 s, 1 request")
     assert late.getMessage().startswith("POST /v1/payouts: unknown (DeadlineExceededError)")
+    assert late.getMessage().endswith(" s, 1 request")
     assert extras(first) == {
         "anton_operation": "createPayout",
         "anton_attempt": 2,
@@ -92,7 +93,7 @@ async def test_a_line_a_request_and_a_line_a_pause_at_debug(
         await anton.payouts.create(**ORDER)
 
     assert lines(caplog, "anton_async.transport") == [
-        "POST /v1/payouts: ResponseLostError, attempt 1, request None",
+        "POST /v1/payouts: ResponseLostError, attempt 1",
         f"POST /v1/payouts: tried again in {clock.pauses[0]:.2f} s",
         "POST /v1/payouts: 201, attempt 2, request r9",
     ]

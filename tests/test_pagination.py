@@ -263,3 +263,12 @@ async def test_the_whole_response_of_a_page_is_there(anton: AntonClient, server:
     response = await anton.payouts.with_response.list(limit=1)
 
     assert (response.status, response.request_id, response.data.data[0].id) == (200, "r1", PAYOUT["id"])
+
+
+async def test_a_plain_for_is_told_what_to_write(anton: AntonClient, server: RawServer) -> None:
+    pager: Any = anton.payouts.list()
+
+    with pytest.raises(TypeError, match="`async for`; `await` it for one page"):
+        list(pager)
+
+    assert server.requests == []

@@ -85,6 +85,7 @@ class Operation:
     """One endpoint, as far as a server needs to know it."""
 
     id: str
+    client_name: str  # what the client calls it, such as `payouts.create`
     method: str
     path: str
     authenticated: bool
@@ -188,6 +189,7 @@ class _Reader:
         security = cast("Sequence[Json]", operation.get("security", self._document.get("security", [])))
         return Operation(
             id=operation_id,
+            client_name=f"{operation.get('x-anton-resource')}.{operation.get('x-anton-method')}",
             method=method.upper(),
             path=path,
             authenticated=bool(security),

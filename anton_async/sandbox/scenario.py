@@ -12,7 +12,7 @@ import asyncio
 import difflib
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from anton_async.sandbox.errors import Refusal, TokenRefusal
@@ -201,12 +201,17 @@ class Script:
 
 
 class Scenario:
-    """The scripts of all operations."""
+    """The scripts of all operations.
 
-    def __init__(self, operation_ids: Collection[str]) -> None:
+    Args:
+        operations: by operationId what the client calls each, such as `payouts.create`.
+    """
+
+    def __init__(self, operations: Mapping[str, str]) -> None:
         self._scripts = {
-            operation_id: Script(flat_errors=operation_id == "createAccessToken") for operation_id in operation_ids
+            operation_id: Script(flat_errors=operation_id == "createAccessToken") for operation_id in operations
         }
+        self._by_client_name = {name: operation_id for operation_id, name in operations.items()}
 
     def on(self, operation_id: str) -> Script:
         """Return the script of an operation.
@@ -216,6 +221,8 @@ class Scenario:
         """
         script = self._scripts.get(operation_id)
         if script is None:
+            if meant := self._by_client_name.get(operation_id):
+                raise ValueError(f"There is no operation {operation_id!r}; the document calls it {meant}.")
             by_small_name = {name.lower(): name for name in self._scripts}
             near = difflib.get_close_matches(operation_id.lower(), by_small_name, n=_NEAR)
             if near:

@@ -102,8 +102,7 @@ class Sandbox:
     ) -> None:
         if edition not in get_args(Edition):
             raise ValueError(f"There is no edition {edition!r}: choose one of {', '.join(get_args(Edition))}.")
-        if settle is not None and not 0 <= settle < float("inf"):
-            raise ValueError("settle must be 0 seconds or more, or None.")
+        _check_settle(settle)
         if control not in {True, False, *get_args(ControlReach)}:
             raise ValueError(f"control must be True, False or one of {', '.join(get_args(ControlReach))}.")
         if not {*capabilities, *scopes} <= set(SCOPES):
@@ -133,7 +132,7 @@ class Sandbox:
         nonces = Nonces(clock) if require_nonce else None
         self._traffic = Traffic()
         document = load_document()
-        self._scenario = Scenario(document.operations)
+        self._scenario = Scenario({name: operation.client_name for name, operation in document.operations.items()})
         checker = ProofChecker(clock, [key], nonces)
         issuer = TokenIssuer(clock, lifetime=token_lifetime, key=ECKey.import_key(identity.token_key_pem))
         client = OAuthClient(self.client_id, self.client_secret, " ".join(scopes))
@@ -357,6 +356,13 @@ def _present_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _check_settle(settle: object) -> None:
+    if settle is None:
+        return
+    if isinstance(settle, bool) or not isinstance(settle, int | float) or not 0 <= settle < float("inf"):
+        raise ValueError("settle must be 0 seconds or more, or None.")
 
 
 def _new_key() -> str:

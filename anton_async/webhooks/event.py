@@ -21,7 +21,8 @@ from anton_async.finite import refuse_endless
 from anton_async.models.events import EVENTS, KnownEvent
 
 _NULL = msgspec.Raw(b"null")
-_AT = re.compile(r" - at `(\$.*)`$")
+_AT = re.compile(r" - at `(?P<path>\$.*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +69,19 @@ def read_event(body: bytes) -> Event:
         known = EVENTS.get(envelope.type) if envelope.data != _NULL else None
         return cast("Event", _reader(known or UnknownEvent)(body))
     except msgspec.ValidationError as error:
-        at = _AT.search(str(error))
-        problem = f"is not as documented at {at[1] if at else '$'}"
+        problem = f"is not as documented at {_path(str(error))}"
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         problem = "is not JSON"
     except RecursionError:
         problem = "is nested too deeply"
     raise WebhookPayloadError(f"The body of the delivery {problem}.")
+
+
+def _path(message: str) -> str:
+    """Return where msgspec found something wrong, or missing."""
+    at, missing = _AT.search(message), _MISSING.match(message)
+    path = at["path"] if at else "$"
+    return f"{path}.{missing['field']}" if missing else path
 
 
 @functools.cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
+from anton_async import AntonClient, ApiKeyCredentials
 from anton_async.resources.operations import OPERATIONS
 from codegen.__main__ import main
 from codegen.apipage import API
@@ -30,6 +33,27 @@ def test_every_public_operation_is_on_the_page_of_the_sdk() -> None:
 
     assert missing == []
     assert "/oauth/token" not in page
+
+
+def test_every_method_of_the_client_is_on_the_page_of_the_sdk_and_in_its_index() -> None:
+    page = (PACKAGE / API).read_text("utf-8")
+    client = AntonClient(ApiKeyCredentials("ak_test_" + "5" * 32), base_url="http://127.0.0.1:1")
+    resources = {name.partition(".")[0] for name in (one.name for one in OPERATIONS.values())} - {"auth"}
+
+    missing = [
+        f"{resource}.{method}"
+        for resource in sorted(resources)
+        for method, _ in inspect.getmembers(getattr(client, resource), inspect.ismethod)
+        if not method.startswith("_")
+        and not (
+            f"**`anton.{resource}.{method}(" in page
+            and re.search(rf"^- \[{resource}\]\(.*`{method}`", page, re.MULTILINE)
+        )
+    ]
+
+    assert missing == []
+    assert "**`anton.batches.run(path, confirm=, ...)`** → `Batch`<br>\nUploads a file" in page
+    assert "**`anton.payouts.settle(error, timeout=None)`** → `Payout`<br>\nFinds out" in page
 
 
 def test_a_method_is_told_with_its_call_and_what_is_special_about_it(page: str) -> None:

@@ -81,6 +81,8 @@ async def test_a_request_without_credentials_takes_no_step(wire: Wire) -> None:
 async def test_nonsense_is_refused_at_once(wire: Wire) -> None:
     with pytest.raises(ValueError, match=r"no operation 'creatPayouts'; did you mean one of .*createPayout,"):
         wire.sandbox.on("creatPayouts")
+    with pytest.raises(ValueError, match=r"no operation 'payouts\.create'; the document calls it createPayout\."):
+        wire.sandbox.on("payouts.create")
     with pytest.raises(ValueError, match=r"no operation 'zzz'; there are .*createPayout,.*listBalances"):
         wire.sandbox.on("zzz")
     with pytest.raises(ValueError, match="retry_after must be 0"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -137,16 +138,12 @@ def test_it_is_there_by_itself_and_imports_nothing_until_a_test_asks(pytester: p
 
 def test_the_guide_runs_as_it_stands(tmp_path: Path) -> None:
     guide = (Path(__file__).resolve().parents[2] / "docs" / "testing.md").read_text("utf-8")
-    for block in guide.split("```python\n# ")[1:]:
-        name, _, code = block.partition("```")[0].partition("\n")
+    for name, code in re.findall(r"```(?:python|ini)\n# ([\w.]+)\n(.*?)```", guide, re.DOTALL):
         (tmp_path / name).write_text(code)
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-    )
 
     plugins = ["--disable-plugin-autoload", "-p", "anton_async", "-p", ASYNCIO, "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *plugins, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout

@@ -92,7 +92,11 @@ def test_what_is_not_known_yet_is_still_read(body: dict[str, Any]) -> None:
         (b"<html>", "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
         (b"[]", r"at \$"),
-        (b'{"type":"payout.completed"}', r"at \$"),
+        (b'{"type":"payout.completed"}', r"at \$\.id$"),
+        (
+            b'{"id":"evt_1","type":"payout.completed","created_at":"2026-09-14T09:00:00Z","data":{}}',
+            r"at \$\.data\.id$",
+        ),
         (b'{"id":"evt_1","type":"payout.completed","created_at":"soon","data":{}}', r"at \$\.created_at"),
         (b'{"id":"evt_1","type":"x","data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
     ],
