@@ -52,8 +52,10 @@ class Courier:
     async def flush(self) -> None:
         """Carry out every delivery that is due now, and wait for the answers."""
         self.dispatch()
-        while self._under_way:
-            await asyncio.gather(*self._under_way)
+        while tasks := list(self._under_way):
+            await asyncio.gather(*tasks)
+            # Their own callbacks have not run yet where nothing had to be waited for, as with eager tasks.
+            self._under_way.difference_update(tasks)
             self.dispatch()
 
     async def close(self) -> None:
