@@ -78,7 +78,11 @@ class Rules:
         """
         if not isinstance(body, dict):
             raise invalid_body("the request body must be a JSON object")
-        if self._validator.is_valid(body):
+        try:
+            good = self._validator.is_valid(body)
+        except ValueError:  # the validator's own limit, where Python's is higher
+            raise invalid_body("the request body is nested too deeply") from None
+        if good:
             return cast("Json", body)
         problems: list[FieldProblem] = []
         for error in self._validator.iter_errors(body):
