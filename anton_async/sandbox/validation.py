@@ -79,13 +79,13 @@ class Rules:
         if not isinstance(body, dict):
             raise invalid_body("the request body must be a JSON object")
         try:
-            good = self._validator.is_valid(body)
+            if self._validator.is_valid(body):
+                return cast("Json", body)
+            errors = list(self._validator.iter_errors(body))
         except ValueError:  # the validator's own limit, where Python's is higher
             raise invalid_body("the request body is nested too deeply") from None
-        if good:
-            return cast("Json", body)
         problems: list[FieldProblem] = []
-        for error in self._validator.iter_errors(body):
+        for error in errors:
             if isinstance(error.kind, ValidationErrorKind.AdditionalProperties):
                 field = _dotted([*error.instance_path, error.kind.unexpected[0]])
                 raise invalid_body(f"unknown field {_quoted(field)}")
