@@ -90,7 +90,8 @@ async def test_fewer_payouts_are_under_way_while_answers_are_lost(
 async def test_a_steady_api_gets_the_full_width(anton: AntonClient, journal: Path, observer: Observer) -> None:
     await pay(anton, journal, rows(200), concurrency=8)
 
-    assert max(observer.seen[-50:]) == 8
+    assert max(observer.seen) == 8
+    assert max(observer.seen[-50:]) >= 6  # narrowed once it would be 4; how fast rows are fed may leave one out
 
 
 @pytest.mark.fault("F20")
