@@ -117,15 +117,15 @@ async def test_every_signature_is_64_bytes_and_verifies(vault: Vault, form: str)
         vault.spoil = lambda data: give(vault.der(data))
     key = RemoteKey(vault)
     lengths: set[int] = set()
-    short = 0
+    has_short = False  # r or s below 2^248, one in 128
 
-    for number in range(600):
-        signature = base64.urlsafe_b64decode((await key.sign(HEADER, b"%d" % number)).rpartition(".")[2] + "==")
+    while vault.calls < 100 or (not has_short and vault.calls < 10_000):
+        signature = base64.urlsafe_b64decode((await key.sign(HEADER, b"%d" % vault.calls)).rpartition(".")[2] + "==")
         lengths.add(len(signature))
-        short += signature[0] == 0 or signature[32] == 0
+        has_short = has_short or signature[0] == 0 or signature[32] == 0
 
-    assert (lengths, vault.calls) == ({64}, 600)
-    assert short > 0, "r or s below 2^248 comes up in one of 128"
+    assert lengths == {64}
+    assert has_short
 
 
 @pytest.mark.parametrize("name", FAULTY)
