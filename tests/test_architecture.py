@@ -16,6 +16,7 @@ INNER = {
     "config",
     "clock",
     "finite",
+    "place",
     "hooks",
     "log",
     "money",
@@ -28,7 +29,7 @@ ALLOWED = {
     "transport": INNER | {"auth"},
     "models": {"masking", "money", "models"},
     "resources": INNER | {"transport", "models", "resources", "pagination", "_resource", "upload", "download"},
-    "webhooks": {"arguments", "clock", "errors", "finite", "log", "models", "webhooks"},
+    "webhooks": {"arguments", "clock", "errors", "finite", "place", "log", "models", "webhooks"},
     "sandbox": {"_version", "clock", "sandbox"},
     "bulk": INNER | {"client", "models", "resources", "transport", "bulk"},
 }

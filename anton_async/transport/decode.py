@@ -26,6 +26,7 @@ import msgspec.inspect
 from anton_async.errors import ApiError, ConfigurationError, ResponseDecodeError, api_error_class, printable
 from anton_async.finite import refuse_endless
 from anton_async.operation import Operation
+from anton_async.place import place
 from anton_async.transport.retry_after import read_date, read_retry_after
 from anton_async.transport.wire import WireAnswer
 
@@ -34,8 +35,6 @@ T = TypeVar("T")
 _LARGEST_ERROR = 64 * 1024  # bytes
 _REQUEST_ID = re.compile(r"[!-~]{1,200}")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_AT = re.compile(r" - at `(?P<path>\$.*)`$")
-_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 
 
 class PageBody(msgspec.Struct, Generic[T], frozen=True):
@@ -70,7 +69,7 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
         return _reader(operation)(answer.body)
     except msgspec.ValidationError as error:
         kind = getattr(operation.response, "__name__", str(operation.response))
-        problem = f"it does not fit {kind} at {_path(str(error))}"
+        problem = f"it does not fit {kind} at {place(error)}"
     except (msgspec.DecodeError, ArithmeticError, ValueError):
         problem = "it is not JSON"
     except RecursionError:
@@ -80,13 +79,6 @@ def read_data(operation: Operation[T], answer: WireAnswer) -> object:
         status=answer.status,
         request_id=request_id(answer),
     )
-
-
-def _path(message: str) -> str:
-    """Return where msgspec found something wrong, or missing."""
-    at, missing = _AT.search(message), _MISSING.match(message)
-    path = at["path"] if at else "$"
-    return f"{path}.{missing['field']}" if missing else path
 
 
 def check_readable(operation: Operation[T]) -> None:

@@ -9,7 +9,6 @@ Source: https://docs.antonpayments.com/api-reference/webhook-events
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias, cast
@@ -19,10 +18,9 @@ import msgspec
 from anton_async.errors import WebhookPayloadError
 from anton_async.finite import refuse_endless
 from anton_async.models.events import EVENTS, KnownEvent
+from anton_async.place import place
 
 _NULL = msgspec.Raw(b"null")
-_AT = re.compile(r" - at `(?P<path>\$.*)`$")
-_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 
 
 class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,19 +67,12 @@ def read_event(body: bytes) -> Event:
         known = EVENTS.get(envelope.type) if envelope.data != _NULL else None
         return cast("Event", _reader(known or UnknownEvent)(body))
     except msgspec.ValidationError as error:
-        problem = f"is not as documented at {_path(str(error))}"
+        problem = f"is not as documented at {place(error)}"
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         problem = "is not JSON"
     except RecursionError:
         problem = "is nested too deeply"
     raise WebhookPayloadError(f"The body of the delivery {problem}.")
-
-
-def _path(message: str) -> str:
-    """Return where msgspec found something wrong, or missing."""
-    at, missing = _AT.search(message), _MISSING.match(message)
-    path = at["path"] if at else "$"
-    return f"{path}.{missing['field']}" if missing else path
 
 
 @functools.cache

@@ -26,6 +26,15 @@ def body(raw: bytes) -> bytes:
     return raw.partition(b"\r\n\r\n")[2]
 
 
+async def weighed(anton: AntonClient) -> tuple[Report, int]:
+    """Pay, and return what was reported and how many bytes were in use at most."""
+    tracemalloc.start()
+    told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return told, peak
+
+
 def status(line: bytes) -> Change:
     return lambda raw: line + raw[raw.index(b"\r\n") :]
 
@@ -178,10 +187,7 @@ async def test_interim_answers_without_end_stop_at_a_bound(connect: Connect, api
     api.script(chatter)
 
     async with connect(max_retries=0, connect_timeout=0.1, read_timeout=0.1) as anton:
-        tracemalloc.start()
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        told, peak = await weighed(anton)
 
     ledger.check("k1", told)
     assert told.outcome is Outcome.UNKNOWN
@@ -199,10 +205,7 @@ async def test_headers_without_end_stop_at_a_bound(connect: Connect, api: FaultS
     api.script(flood)
 
     async with connect(max_retries=0) as anton:
-        tracemalloc.start()
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        told, peak = await weighed(anton)
 
     ledger.check("k1", told)
     assert told.outcome is Outcome.UNKNOWN
@@ -321,10 +324,7 @@ async def test_what_cannot_be_unpacked_is_never_parsed_as_success(
 
     async with connect(max_retries=0) as anton:
         await anton.warm_up()
-        tracemalloc.start()
-        told = await report(anton.payouts.create(**ORDER, idempotency_key="k1"))
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        told, peak = await weighed(anton)
         after = await report(anton.payouts.create(**ORDER, idempotency_key="k2"))
 
     ledger.check("k1", told)

@@ -101,8 +101,8 @@ async def test_an_answer_that_breaks_the_document_is_a_fault_where_answers_are_c
     statuses: list[int] = []
     for checked in (False, True):
         wire = await open_sandbox(check_answers=checked)
-        service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage]
-        monkeypatch.setitem(service._handlers, "listBalances", respond)  # pyright: ignore[reportPrivateUsage]
+        service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage] - to break it
+        monkeypatch.setitem(service._handlers, "listBalances", respond)  # pyright: ignore[reportPrivateUsage] - to break it
         statuses.append((await wire.call("GET", "/v1/balances")).status)
 
     assert statuses == [answer.status, 500]
@@ -115,8 +115,8 @@ async def test_a_handler_that_falls_over_is_a_500_in_the_envelope(
     def fall_over(_: Call) -> Answer:
         raise ZeroDivisionError
 
-    service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setitem(service._handlers, "createPayout", fall_over)  # pyright: ignore[reportPrivateUsage]
+    service = wire.sandbox._world.service  # pyright: ignore[reportPrivateUsage] - to break it
+    monkeypatch.setitem(service._handlers, "createPayout", fall_over)  # pyright: ignore[reportPrivateUsage] - to break it
 
     broken = await wire.pay("k")
     monkeypatch.undo()

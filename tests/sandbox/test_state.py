@@ -203,7 +203,7 @@ async def test_what_was_answered_survives_a_kill(state: Path, tmp_path: Path) ->
     answered = dict(line.decode().split() for line in lines if line.endswith(b"\n"))
 
     async with Sandbox(state=state) as sandbox:
-        entries = {payout.shown.reference: payout.id for payout in sandbox._world.merchant.payouts}  # pyright: ignore[reportPrivateUsage]
+        entries = {payout.shown.reference: payout.id for payout in sandbox._world.merchant.payouts}  # pyright: ignore[reportPrivateUsage] - to break it
         executed = dict(sandbox.executed)
 
     assert len(answered) >= 40
@@ -309,12 +309,12 @@ def test_other_options_than_the_files_are_refused(state: Path) -> None:
 async def test_what_cannot_be_kept_is_not_answered(open_sandbox: OpenSandbox, state: Path, tmp_path: Path) -> None:
     wire = await open_sandbox(state=state, check_answers=False)
     await wire.pay("k1")
-    full = wire.sandbox._file  # pyright: ignore[reportPrivateUsage]
+    full = wire.sandbox._file  # pyright: ignore[reportPrivateUsage] - to break it
     assert full is not None
-    full._open.execute("PRAGMA max_page_count = 1")  # pyright: ignore[reportPrivateUsage]
+    full._open.execute("PRAGMA max_page_count = 1")  # pyright: ignore[reportPrivateUsage] - to break it
 
     refused = [(await wire.pay(f"more-{number}", metadata={"a": "b" * 400})).status for number in range(100)]
-    full._open.execute("PRAGMA max_page_count = 100000")  # pyright: ignore[reportPrivateUsage]
+    full._open.execute("PRAGMA max_page_count = 100000")  # pyright: ignore[reportPrivateUsage] - to break it
     later = await wire.pay("later")
     await wire.sandbox.stop()
 
