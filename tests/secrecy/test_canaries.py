@@ -136,15 +136,18 @@ async def test_an_error_that_echoes_our_credentials_does_not_show_them(
 
 
 @pytest.mark.fault("C21", "I02", "I03", "I09")
+@pytest.mark.parametrize("credentials", [oauth, api_key], ids=["token call", "payout"])
 @pytest.mark.parametrize("proxy", ["down", "garbage", "refusing"])
 async def test_no_failure_of_a_proxy_lets_its_password_out(
-    server: RawServer, clock: SteppedClock, heard: Overheard, proxy: str
+    server: RawServer, clock: SteppedClock, heard: Overheard, credentials: Maker, proxy: str
 ) -> None:
     async with RawServer() as other:
         if proxy == "down":
             other.close()
         host = f"user:{SECRETS['proxy password']}@127.0.0.1:{other.port}"
-        client = AntonClient(oauth(), base_url=server.base_url, proxy=f"http://{host}", clock=clock, max_retries=0)
+        client = AntonClient(
+            credentials(), base_url=server.base_url, proxy=f"http://{host}", clock=clock, max_retries=0
+        )
         other.script(*[failure(407, "x") if proxy == "refusing" else Reply(b"\0garbage\r\n\r\n", "close")] * 3)
 
         error = await run(Failure("proxy", pay), client, server)
