@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import hashlib
 import hmac
 import time
@@ -154,6 +155,30 @@ async def test_no_failure_of_a_proxy_lets_its_password_out(
 
     look_into(error, heard, server)
     assert SECRETS["proxy password"] not in repr(client) + repr(client.settings)
+
+
+@pytest.mark.fault("I02", "I05")
+async def test_an_answer_that_is_broken_leaves_nothing_of_its_body_in_the_frames(
+    server: RawServer, clock: SteppedClock, heard: Overheard
+) -> None:
+    body = gzip.compress(b'{"data": {"secret": "%s"}}' % SECRETS["webhook secret"].encode()) + b"x"
+    head = b"HTTP/1.1 201 X\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    client = AntonClient(api_key(), base_url=server.base_url, clock=clock, max_retries=0)
+
+    error = await run(Failure("gzip", pay, [Reply(head + body)]), client, server)
+
+    look_into(error, heard, server)
+
+
+async def test_a_whole_answer_does_not_show_what_its_headers_echo(server: RawServer, clock: SteppedClock) -> None:
+    echo = {"X-Echo": f"Bearer {SECRETS['API key']}"}
+    server.script(answer(200, {"data": [], "has_more": False}, headers=echo))
+
+    async with AntonClient(api_key(), base_url=server.base_url, clock=clock) as anton:
+        raw = await anton.payouts.with_response.list()
+
+    assert raw.headers["X-Echo"] == echo["X-Echo"]
+    assert found_in(repr(raw), []) == []
 
 
 @pytest.mark.fault("I02", "I03")
