@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
+
+import msgspec
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
+_HIDDEN = frozenset({"headers", "body"})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiResponse(Generic[T_co]):
+
+class ApiResponse(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     """The decoded data of a call and everything around it.
 
     Attributes:
@@ -27,16 +29,22 @@ class ApiResponse(Generic[T_co]):
 
     data: T_co
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     request_id: str | None
     idempotency_key: str | None
     idempotent_replayed: bool
     attempts: int
-    body: bytes = field(repr=False)
+    body: bytes
 
     def with_data(self, data: T) -> ApiResponse[T]:
         """Return the same answer around other data."""
-        return cast("ApiResponse[T]", replace(cast("ApiResponse[Any]", self), data=data))
+        return cast("ApiResponse[T]", msgspec.structs.replace(cast("ApiResponse[Any]", self), data=data))
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in _HIDDEN]
+
+    def __repr__(self) -> str:
+        return f"ApiResponse({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 def header_number(text: str | None, digits: int = 9) -> int | None:

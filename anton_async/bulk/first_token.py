@@ -7,7 +7,7 @@ import asyncio
 from anton_async.bulk.errors import JobStoppedError
 from anton_async.errors import AntonError, AuthenticationError, ConfigurationError, TokenError
 from anton_async.transport import Transport
-from anton_async.transport.retry import with_retries
+from anton_async.transport.retry import repeat
 
 _TIME = 12.0  # seconds after which an API that gives no token counts as down
 _RETRIES = 3
@@ -44,13 +44,17 @@ class FirstToken:
         cause: AntonError | None = None
         try:
             async with asyncio.timeout(_TIME):
-                await with_retries(
-                    self._transport.authorize,
-                    retry="safe",
-                    max_retries=_RETRIES,
-                    remaining=lambda: ends - clock.monotonic(),
-                    clock=clock,
-                )
+                try:
+                    await self._transport.authorize()
+                except AntonError as failure:
+                    await repeat(
+                        failure,
+                        self._transport.authorize,
+                        retry="safe",
+                        max_retries=_RETRIES,
+                        remaining=lambda: ends - clock.monotonic(),
+                        clock=clock,
+                    )
         except TimeoutError:
             reason = f"no answer within {_TIME:g} seconds"
         except AntonError as error:

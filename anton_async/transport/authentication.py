@@ -64,6 +64,10 @@ class Authenticator(Protocol):
         """Seconds by which the servers' clock is known to be ahead of ours."""
         ...
 
+    def ready(self) -> Authorization | None:
+        """Return what authorises the next attempt; None when `authorize` has to be awaited for it."""
+        ...
+
     async def authorize(self) -> Authorization:
         """Return what authorises the next attempt, fetching a token where one is needed."""
         ...
@@ -96,6 +100,10 @@ class KeyAuthenticator:
         self._credentials = credentials
         self._bearer = Bearer(credentials)
         self.offset: float = 0.0
+
+    def ready(self) -> Authorization:
+        """Return the key."""
+        return self._bearer
 
     async def authorize(self) -> Authorization:
         """Return the key."""
@@ -146,10 +154,15 @@ class DPoPAuthenticator:
         """Seconds by which the servers' clock was found to be ahead of ours."""
         return self._prover.offset
 
+    def ready(self) -> Authorization | None:
+        """Return a good token with our key; None when there is none yet, or a request may not leave."""
+        token = self._tokens.fresh()
+        return DPoPBound(token, self._prover, self._turns) if token is not None and self._turns.open else None
+
     async def authorize(self) -> Authorization:
         """Return a good token with our key, when a request may leave."""
         while True:
-            token = self._tokens.fresh() or await self._tokens.get()
+            token = await self._tokens.get()
             if self._turns.open:
                 return DPoPBound(token, self._prover, self._turns)
             await self._turns.wait()

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-from weakref import WeakKeyDictionary, WeakSet
+from collections.abc import Callable
+from weakref import WeakSet
 
 import aiohttp
-import msgspec
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -23,18 +23,8 @@ _CAN_POLL = hasattr(select, "poll")  # Windows has none
 
 _quiet: WeakSet[aiohttp.BaseConnector] = WeakSet()
 _used: WeakSet[object] = WeakSet()
-_watched: WeakKeyDictionary[aiohttp.ClientRequest, Evidence] = WeakKeyDictionary()
-
-
-class Evidence(msgspec.Struct):
-    """Whether a request was handed a connection of a quiet pool, and so may have been sent."""
-
-    connected: bool = False
-
-
-def watch(request: aiohttp.ClientRequest, evidence: Evidence) -> None:
-    """Enter into `evidence` when `request` is handed a connection."""
-    _watched[request] = evidence
+watched: dict[aiohttp.ClientRequest, Callable[[], None]] = {}
+"""What to call when a request is handed a connection of a quiet pool, and so may be sent."""
 
 
 def quieten(connector: aiohttp.BaseConnector) -> None:
@@ -63,8 +53,8 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
             if protocol is not None and not protocol.should_close and (fresh or protocol.is_connected()):
                 if fresh:
                     _used.add(protocol)
-                if (evidence := _watched.get(req)) is not None:
-                    evidence.connected = True
+                if (tell := watched.get(req)) is not None:
+                    tell()
                 return connection
             connection.close()
             if fresh:  # connecting again would meet the same

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Self
 
+import msgspec
 from multidict import CIMultiDictProxy
 
 from anton_async.clock import Clock
@@ -40,7 +41,7 @@ class _Window:
         self.limit = limit
         self.turn = asyncio.Lock()
         self._clock = clock
-        self._ends: list[list[float]] = []  # a heap of pairs: until when a request counts, as it left and as it ended
+        self._ends: list[_Counted] = []  # a heap
         self._gone: deque[float] = deque()
         self._closed_until = 0.0
 
@@ -54,16 +55,16 @@ class _Window:
             return closed
         # The first of a heap is its smallest; any other has to be looked for, which takes long in a large quota.
         opens = self._ends[0] if over == 0 else heapq.nsmallest(over + 1, self._ends)[-1]
-        return max(closed, opens[0] - now)
+        return max(closed, opens.as_it_left - now)
 
     def _forget(self, now: float) -> None:
         """Drop what counts no longer; a request whose answer was late counts for a minute from its answer."""
-        while self._ends and self._ends[0][0] <= now:
+        while self._ends and self._ends[0].as_it_left <= now:
             first = self._ends[0]
-            if first[1] > now:
-                heapq.heapreplace(self._ends, [first[1], first[1]])
+            if first.as_it_ended > now:
+                heapq.heapreplace(self._ends, _Counted(first.as_it_ended, first.as_it_ended))
             else:
-                self._gone.append(heapq.heappop(self._ends)[0])
+                self._gone.append(heapq.heappop(self._ends).as_it_left)
         while self._gone and self._gone[0] <= now - _WINDOW:
             self._gone.popleft()
 
@@ -72,10 +73,10 @@ class _Window:
         while (wait := self.wait()) > 0:
             await self._clock.sleep(wait)
 
-    def count(self, lasting: float = _WINDOW) -> list[float]:
+    def count(self, lasting: float = _WINDOW) -> _Counted:
         """Count a request that leaves now, or that others were found to have sent, for `lasting` seconds."""
         end = self._clock.monotonic() + lasting + _MARGIN
-        counted = [end, end]
+        counted = _Counted(end, end)
         heapq.heappush(self._ends, counted)
         return counted
 
@@ -84,41 +85,55 @@ class _Window:
         self.wait()
         return min(len(self._ends), self.limit)
 
-    def learn(self, remaining: int, reset: float | None, left: float) -> None:
-        """Count as used what others must have used, until the window is reset.
+    def taken_by_others(self, remaining: int, left: float) -> int:
+        """Return how many requests others must have sent that are not counted yet.
 
         Args:
             remaining: what the API said was left, some time after the monotonic time `left`.
-            reset: seconds until the window is reset.
             left: when the request left that it was said to. The API may have counted then what we count no longer.
         """
-        self.wait()
-        ours = len(self._ends) + sum(1 for _ in itertools.takewhile(lambda end: end > left, reversed(self._gone)))
-        for _ in range(min(self.limit - remaining - ours, self.limit)):
-            self.count(_WINDOW if reset is None else reset)
+        self._forget(self._clock.monotonic())
+        ours = len(self._ends)
+        if self._gone:
+            ours += sum(1 for _ in itertools.takewhile(lambda end: end > left, reversed(self._gone)))
+        return min(self.limit - remaining - ours, self.limit)
 
     def close(self, seconds: float) -> None:
         """Let nothing through for `seconds`, at most a whole window."""
         self._closed_until = max(self._closed_until, self._clock.monotonic() + min(seconds, _WINDOW))
 
 
+class _Counted(msgspec.Struct, order=True, gc=False):
+    """A request that counts: until when by the time it left, and until when by the time it ended."""
+
+    as_it_left: float
+    as_it_ended: float
+
+
 class _Admission:
-    """One caller at the gate: a context manager that costs half of what `contextlib` would make of a generator."""
+    """One request that was let through: frees its slot at the end of the block.
 
-    __slots__ = ("_endpoint", "_gate", "counted", "left")
+    Attributes:
+        left: monotonic time at which it left.
+    """
 
-    def __init__(self, gate: RateGate, endpoint: str) -> None:
-        self._gate: RateGate = gate
-        self._endpoint: str = endpoint
-        self.left: float = 0.0
-        self.counted: list[list[float]] = []
+    __slots__ = ("_clock", "_counted", "_slots", "left")
 
-    async def __aenter__(self) -> Self:
-        await self._gate.enter(self._endpoint, self)
+    def __init__(self, slots: asyncio.Semaphore, clock: Clock, *windows: _Window) -> None:
+        self.left: float = clock.monotonic()
+        self._slots: asyncio.Semaphore = slots
+        self._clock: Clock = clock
+        self._counted: list[_Counted] = [window.count() for window in windows]
+
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._gate.leave(self)
+    def __exit__(self, *_: object) -> None:
+        # The API may have counted the request as late as now.
+        latest = self._clock.monotonic() + _WINDOW + _ROUNDING
+        for counted in self._counted:
+            counted.as_it_ended = max(counted.as_it_ended, latest)
+        self._slots.release()
 
 
 class RateGate:
@@ -134,26 +149,23 @@ class RateGate:
         self._merchant = None if rate_limit is None else _Window(rate_limit.per_minute, clock)
         self._endpoints: dict[str, _Window] = {}
         self._slots = asyncio.Semaphore(concurrency)
+        self._queued = 0
         self._clock = clock
 
-    def admit(self, endpoint: str) -> _Admission:
-        """Wait for this caller's turn and a free slot, count the request, and free the slot after the block."""
-        return _Admission(self, endpoint)
-
-    async def enter(self, endpoint: str, admission: _Admission) -> None:
-        """Wait for this caller's turn and a free slot, and count the request."""
-        if self._merchant is None:
+    async def admit(self, endpoint: str) -> _Admission:
+        """Wait for this caller's turn and a free slot, and count the request; the slot is freed after the block."""
+        merchant = self._merchant
+        if merchant is None:
             await self._slots.acquire()
-        else:
-            await self._enter(endpoint, self._merchant, admission)
-        admission.left = self._clock.monotonic()
-
-    def leave(self, admission: _Admission) -> None:
-        """Free the slot; the API may have counted the request as late as now."""
-        latest = self._clock.monotonic() + _WINDOW + _ROUNDING
-        for counted in admission.counted:
-            counted[1] = max(counted[1], latest)
-        self._slots.release()
+            return _Admission(self._slots, self._clock)
+        if self._queued or endpoint in self._endpoints or self._slots.locked() or merchant.wait() > 0:
+            self._queued += 1
+            try:
+                return await self._queue(endpoint, merchant)
+            finally:
+                self._queued -= 1
+        await self._slots.acquire()  # at once
+        return _Admission(self._slots, self._clock, merchant)
 
     def observe(self, endpoint: str, headers: CIMultiDictProxy[str], left: float) -> None:
         """Correct the count by an answer's headers: what others used of the same quota is counted as ours.
@@ -162,7 +174,11 @@ class RateGate:
         """
         limit, remaining = _limit(headers), header_number(headers.get("X-RateLimit-Remaining"))
         if self._merchant is not None and limit is not None and remaining is not None:
-            self._window(endpoint, limit, self._merchant).learn(remaining, self._reset(headers), left)
+            window = self._window(endpoint, limit, self._merchant)
+            others = window.taken_by_others(remaining, left)
+            lasting = self._reset(headers) if others > 0 else _WINDOW
+            for _ in range(others):
+                window.count(lasting)
 
     def used(self) -> tuple[int, int] | None:
         """Return how much of the merchant's quota is used up and how much there is; None when nothing is paced."""
@@ -173,17 +189,19 @@ class RateGate:
         if self._merchant is not None:
             self._window(endpoint, _limit(headers), self._merchant).close(retry_after or 1.0)
 
-    async def _enter(self, endpoint: str, merchant: _Window, admission: _Admission) -> None:
-        own = self._endpoints.get(endpoint) or await self._pass(endpoint, merchant, admission)
-        if own is None:
-            return
+    async def _queue(self, endpoint: str, merchant: _Window) -> _Admission:
+        own = self._endpoints.get(endpoint) or await self._pass(endpoint, merchant)
+        if isinstance(own, _Admission):
+            return own
         async with own.turn:
-            closed: _Window | None = own
-            while closed is not None:
-                await closed.opened()
-                closed = await self._pass(endpoint, merchant, admission)
+            while True:
+                await own.opened()
+                passed = await self._pass(endpoint, merchant)
+                if isinstance(passed, _Admission):
+                    return passed
+                own = passed
 
-    async def _pass(self, endpoint: str, merchant: _Window, admission: _Admission) -> _Window | None:
+    async def _pass(self, endpoint: str, merchant: _Window) -> _Admission | _Window:
         """Take a slot when the merchant's quota allows it; return the endpoint's window instead if that is closed."""
         async with merchant.turn:
             await self._slots.acquire()
@@ -196,8 +214,7 @@ class RateGate:
             if own is not None and own.wait() > 0:
                 self._slots.release()
                 return own
-            admission.counted = [window.count() for window in (merchant, own) if window is not None]
-            return None
+            return _Admission(self._slots, self._clock, *(window for window in (merchant, own) if window is not None))
 
     def _window(self, endpoint: str, limit: int | None, merchant: _Window) -> _Window:
         """Return the window that an answer is about."""
@@ -211,14 +228,14 @@ class RateGate:
         own.limit = limit or own.limit
         return own
 
-    def _reset(self, headers: CIMultiDictProxy[str]) -> float | None:
-        """Return in how many seconds the window is reset, by the clock of the answer; None if that makes no sense."""
+    def _reset(self, headers: CIMultiDictProxy[str]) -> float:
+        """Return in how many seconds the window is reset, by the clock of the answer; a minute if that is no answer."""
         reset = header_number(headers.get("X-RateLimit-Reset"), digits=12)
         if reset is None:
-            return None
+            return _WINDOW
         date = read_date(headers.getall("Date", []))
         seconds = reset - (self._clock.time() if date is None else date)
-        return seconds if 0 < seconds <= _WINDOW else None
+        return seconds if 0 < seconds <= _WINDOW else _WINDOW
 
 
 def _limit(headers: Mapping[str, str]) -> int | None:

@@ -5,7 +5,7 @@
     unknown outcome     repeated for reads, and for mutations only under the same idempotency key
     everything else     raised
 
-The loop is tenacity's, one `AsyncRetrying` a call, built only after a first failure. What repeats because the API fails
+The loop is tenacity's, one `AsyncRetrying` for each call that has failed once. What repeats because the API fails
 is paid from the client's retry budget; what waits for its turn (429, in flight) is not.
 
 Source: https://docs.antonpayments.com/api-reference/errors
@@ -48,7 +48,8 @@ def delay_before(attempt: int, retry_after: float | None) -> float:
     return max(retry_after + random.uniform(0, _JITTER), backoff)  # noqa: S311 - no secret
 
 
-async def with_retries(
+async def repeat(
+    failure: AntonError,
     attempt: Callable[[], Awaitable[T]],
     *,
     retry: RetryClass,
@@ -58,9 +59,10 @@ async def with_retries(
     budget: RetryBudget | None = None,
     before_pause: Callable[[AntonError, float], None] | None = None,
 ) -> T:
-    """Run `attempt` until it succeeds, fails for good, or its retries, its time or the common budget are spent.
+    """Repeat what failed until it succeeds, fails for good, or its retries, its time or the common budget are spent.
 
     Args:
+        failure: what the first attempt came to; raised when it is not worth repeating.
         attempt: one attempt; raises an `AntonError` of its own each time.
         retry: the operation's retry class.
         max_retries: how often it may be repeated.
@@ -69,16 +71,9 @@ async def with_retries(
         budget: what the calls of a client may spend on repeating together; None bounds nothing.
         before_pause: told the error and the seconds of each pause.
     """
-    try:
-        at_once = await attempt()
-    except AntonError as error:
-        if max_retries == 0 or not worth_repeating(error, retry):
-            raise
-        first: list[AntonError] = [error]
-    else:
-        if budget is not None:
-            budget.succeeded(after_retry=False)
-        return at_once
+    if max_retries == 0 or not worth_repeating(failure, retry):
+        raise failure
+    first = [failure]
 
     async def next_attempt() -> T:
         if first:

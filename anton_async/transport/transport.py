@@ -33,11 +33,12 @@ from anton_async.response import ApiResponse
 from anton_async.transport.authentication import ANONYMOUS, Authenticator, Repeats
 from anton_async.transport.budget import RetryBudget
 from anton_async.transport.call import Call, freeze, join, prepare
+from anton_async.transport.deadline import Deadline, Deadlines
 from anton_async.transport.decode import read_data, read_error, request_id
 from anton_async.transport.form import Form
 from anton_async.transport.idempotency import KeyLife
 from anton_async.transport.rate import RateGate
-from anton_async.transport.retry import with_retries
+from anton_async.transport.retry import repeat
 from anton_async.transport.stream import Receive
 from anton_async.transport.unsettled import Unsettled, keep
 from anton_async.transport.wire import Wire, WireAnswer
@@ -104,7 +105,8 @@ class Transport:
         self._hooks = hooks
         self._gate = RateGate(settings.rate_limit, settings.concurrency, clock)
         self._budget = None if settings.retry_budget is None else RetryBudget(settings.retry_budget, clock)
-        self._under_way: dict[asyncio.Timeout, _Trail] = {}
+        self._deadlines = Deadlines()
+        self._under_way: dict[Deadline, _Trail] = {}
         self._closed = False
 
     def prepare(
@@ -173,12 +175,12 @@ class Transport:
         """Return the answer, or raise what the call came to within its time."""
         try:
             self._wire.require_session()
-            async with asyncio.timeout(call.timeout) as scope:
-                self._under_way[scope] = trail
+            with self._deadlines.within(call.timeout) as deadline:
+                self._under_way[deadline] = trail
                 try:
-                    return await self._repeat(call, trail, receive)
+                    return await self._try(call, trail, receive)
                 finally:
-                    del self._under_way[scope]
+                    del self._under_way[deadline]
         except TimeoutError:
             pass
         except AntonError as failure:
@@ -196,9 +198,9 @@ class Transport:
     def close(self) -> None:
         """Let nothing leave any more, and end the calls that wait; what is on the wire is the wire's to end."""
         self._closed = True
-        for scope, trail in self._under_way.items():
-            if not trail.on_wire and not scope.expired():
-                scope.reschedule(0)
+        for deadline, trail in self._under_way.items():
+            if not trail.on_wire:
+                deadline.move(0)
 
     def server_time(self) -> float:
         """Return the Unix time by the servers' clock, as far as it is known."""
@@ -209,8 +211,22 @@ class Transport:
         self._wire.require_session()
         return await self._authenticator.authorize()
 
-    async def _repeat(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
-        return await with_retries(
+    async def _try(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+        try:
+            response = await self._attempt(call, trail, receive)
+        except AntonError as error:
+            failure = error
+        else:
+            if call.budgeted and self._budget is not None:
+                self._budget.succeeded(after_retry=False)
+            return response
+        return await self._repeat(call, trail, receive, failure)
+
+    async def _repeat(
+        self, call: Call[T], trail: _Trail, receive: Receive | None, failure: AntonError
+    ) -> ApiResponse[Any]:
+        return await repeat(
+            failure,
             lambda: self._attempt(call, trail, receive),
             retry=call.operation.retry,
             max_retries=call.max_retries,
@@ -240,9 +256,9 @@ class Transport:
             trail.watch.queue()
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
-            await self._authorization(call)
-            async with self._gate.admit(call.label) as admission:
-                authorization = await self._authorization(call)
+            self._authorized(call) or await self._authenticator.authorize()
+            with await self._gate.admit(call.label) as admission:
+                authorization = self._authorized(call) or await self._authenticator.authorize()
                 self._leave(trail)
                 try:
                     answer = await self._wire.send(
@@ -264,8 +280,8 @@ class Transport:
                 return answer
             self._answered(trail, answer, self._request_id(answer))
 
-    async def _authorization(self, call: Call[T]) -> Authorization:
-        return await self._authenticator.authorize() if call.operation.authenticated else ANONYMOUS
+    def _authorized(self, call: Call[T]) -> Authorization | None:
+        return self._authenticator.ready() if call.operation.authenticated else ANONYMOUS
 
     def _leave(self, trail: _Trail) -> None:
         """Note that a request leaves now, if there is still time for it."""

@@ -11,6 +11,7 @@ connection was not sent, whatever fails later has an unknown outcome.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl as tls
 import zlib
@@ -32,10 +33,11 @@ from anton_async.errors import (
     ReadTimeoutError,
     ResponseLostError,
 )
+from anton_async.transport.deadline import Deadline, Deadlines
 from anton_async.transport.faults import FAULTS, attempt_fault, lost
 from anton_async.transport.idempotency import OURS, REQUEST_ID
 from anton_async.transport.large_body import LargeBody
-from anton_async.transport.quiet import Evidence, quieten, watch
+from anton_async.transport.quiet import quieten, watched
 from anton_async.transport.stream import BodyStream, Receive
 
 _HEADERS = {"User-Agent": f"anton-async/{__version__}", "Accept-Encoding": "gzip"}
@@ -66,14 +68,14 @@ class Wire:
         self._session: aiohttp.ClientSession | None = None
         self._ssl: tls.SSLContext | bool = True
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._under_way: set[asyncio.Timeout] = set()
+        self._deadlines = Deadlines()
         self._settings = settings
         self._clock = clock
-        self._timeout = self._timeouts(settings.read_timeout)
-
-    def _timeouts(self, patience: float) -> aiohttp.ClientTimeout:
-        connect = self._settings.connect_timeout
-        return aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=patience)
+        connect = settings.connect_timeout
+        self._timeout = aiohttp.ClientTimeout(connect=connect, sock_connect=connect)
+        self._stream_timeout = aiohttp.ClientTimeout(
+            connect=connect, sock_connect=connect, sock_read=settings.read_timeout
+        )
 
     def attach(self, session: aiohttp.ClientSession, ssl: tls.SSLContext | None) -> None:
         """Send over `session` from now on, in this process and on the running event loop only.
@@ -93,9 +95,7 @@ class Wire:
     def detach(self) -> None:
         """Send nothing more, and end what is under way."""
         self._session = None
-        for scope in self._under_way:
-            if not scope.expired():
-                scope.reschedule(0)
+        self._deadlines.end_all()
 
     def require_session(self) -> aiohttp.ClientSession:
         """Return the session.
@@ -140,16 +140,14 @@ class Wire:
             ResponseLostError: the request may have been executed, but no whole answer came back.
         """
         session = self.require_session()
-        attempt = _SignedAttempt(authorization, url)
-        # The wait for the headers is bounded here too: after a 1xx answer aiohttp's own read timeout is off.
-        # Both run while the body is still being written.
         large = body if body is not None and len(body) > _LARGE_BODY else None
+        # It runs while the body is still being written.
         patience = self._settings.read_timeout + len(large or b"") / _SLOWEST_UPLOAD
-        scope = asyncio.timeout(self._settings.connect_timeout + patience)
+        deadline = self._deadlines.within(self._settings.connect_timeout + patience)
+        attempt = _SignedAttempt(authorization, url, deadline, patience)
         started = self._clock.monotonic()
-        self._under_way.add(scope)
         try:
-            async with scope:
+            with deadline:
                 response = await attempt.begin(
                     session.request(
                         method,
@@ -161,29 +159,28 @@ class Wire:
                         allow_redirects=False,
                         raise_for_status=False,
                         auto_decompress=False,
-                        timeout=self._timeout if large is None else self._timeouts(patience),
+                        timeout=self._timeout if receive is None else self._stream_timeout,
                         proxy=self._settings.proxy,
                         ssl=self._ssl,
                         middlewares=(attempt,),
                     )
                 )
-                scope.reschedule(None if self._session is session else 0)
+                deadline.move(self._settings.read_timeout if self._session is session else 0)
                 self._check_owner(response, headers)
                 streamed = receive is not None and 200 <= response.status < 300
-                content = b"" if streamed else await self._receive(response)
+                content = b"" if streamed else await self._receive(response, deadline)
                 if receive is not None and streamed:
+                    deadline.move(math.inf)  # its receiver takes as long as it takes; aiohttp times the pieces
                     await BodyStream.drain(response, receive)
             elapsed = self._clock.monotonic() - started
             return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
         except TimeoutError:
-            if not scope.expired():
+            if not deadline.expired:
                 raise
         except (AntonError, asyncio.CancelledError) as error:
             # The frames below hold the proxy's password and what has arrived of the body; tools that print locals see
             # neither without them.
             raise error.with_traceback(None)  # noqa: B904 - the same error, less its frames
-        finally:
-            self._under_way.discard(scope)
         raise self._interrupted(attempt)
 
     @staticmethod
@@ -198,12 +195,12 @@ class Wire:
         if self._session is None:
             return attempt.failure("The client was closed while the request was under way")
         if attempt.connected:
-            return ReadTimeoutError("The answer did not begin in time")
+            return ReadTimeoutError("The answer did not arrive in time")
         return ConnectionError("No connection could be made in time")
 
-    async def _receive(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _receive(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         try:
-            return await self._read(response)
+            return await self._read(response, deadline)
         except FAULTS as error:
             fault = lost(error)
         finally:
@@ -212,13 +209,14 @@ class Wire:
             response.release()
         raise fault
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         if not 200 <= response.status < 600:
             raise ResponseLostError("The answer's status is none that HTTP knows")
         content = bytearray()
         while chunk := await response.content.readany():
             content += chunk
             self._check_size(len(content))
+            deadline.move(self._settings.read_timeout)
         match response.headers.get("Content-Encoding", "identity").strip().lower():
             case "identity" | "":
                 return bytes(content)
@@ -246,18 +244,19 @@ class Wire:
 
 
 class _SignedAttempt:
-    """The innermost middleware: runs once for each request that really leaves."""
+    """The innermost middleware: runs once for each request that really leaves.
 
-    def __init__(self, authorization: Authorization, url: URL) -> None:
+    Attributes:
+        connected: whether the request was handed a connection, and so may have been sent.
+    """
+
+    def __init__(self, authorization: Authorization, url: URL, deadline: Deadline, patience: float) -> None:
+        self.connected: bool = False
         self._authorization = authorization
         self._origin = url.origin()
-        self._evidence = Evidence()
+        self._deadline = deadline
+        self._patience = patience
         self._proxied = False
-
-    @property
-    def connected(self) -> bool:
-        """Whether the request was handed a connection, and so may have been sent."""
-        return self._evidence.connected
 
     def failure(self, problem: str) -> AntonError:
         """Return the error for a `problem` on our own side, which a repetition would not mend."""
@@ -280,7 +279,6 @@ class _SignedAttempt:
     async def __call__(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != self._origin:
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
-        watch(request, self._evidence)
         self._proxied = request.proxy is not None
         for name in _NOT_THE_SESSIONS:
             request.headers.popall(name, None)
@@ -289,10 +287,17 @@ class _SignedAttempt:
             await signed.remote_headers(method, url) if signed.remote else signed.headers(method, url)
         )
         try:
+            watched[request] = self._connect
             return await send(request)
         except FAULTS as error:
             fault = self._fault(error)
+        finally:
+            watched.pop(request, None)
         raise fault
+
+    def _connect(self) -> None:
+        self.connected = True
+        self._deadline.move(self._patience)
 
     def _fault(self, error: Exception) -> AntonError:
         if isinstance(error, FAULTS):

@@ -23,7 +23,7 @@ def announced(remaining: int) -> CIMultiDictProxy[str]:
 
 
 async def admit(gate: RateGate, clock: SteppedClock, *, takes: float) -> float:
-    async with gate.admit("POST /v1/payouts") as admission:
+    with await gate.admit("POST /v1/payouts") as admission:
         clock.step(takes)
     return admission.left
 
