@@ -6,7 +6,7 @@ One object gives wall time, monotonic time and sleep, so that a test steps throu
 from __future__ import annotations
 
 import asyncio
-import time
+import time as system
 from typing import Protocol
 
 
@@ -29,13 +29,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks and `asyncio.sleep`."""
 
-    def time(self) -> float:
-        """Return `time.time()`."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return `time.monotonic()`."""
-        return time.monotonic()
+    time = staticmethod(system.time)
+    monotonic = staticmethod(system.monotonic)
 
     async def sleep(self, seconds: float) -> None:
         """Await `asyncio.sleep(seconds)`."""

@@ -139,7 +139,7 @@ class Hooks:
 
     def begin(self, operation: Operation[Any], base_url: URL, clock: Clock, timer: Timer | None = None) -> Watch:
         """Return what tells of a call that begins now, its own `timer` among others."""
-        following: list[CallObserver] = []
+        following: tuple[CallObserver, ...] = ()
         for observer in self._observers:
             try:
                 follower = observer.begin(operation, base_url)
@@ -147,7 +147,7 @@ class Hooks:
                 self.failed(f"{type(observer).__name__}.begin observer", error)
             else:
                 if follower is not None:
-                    following.append(follower)
+                    following += (follower,)
         return Watch(self, operation, following, clock, timer)
 
     def failed(self, name: str, error: BaseException) -> None:
@@ -164,7 +164,7 @@ class Watch:
         self,
         hooks: Hooks,
         operation: Operation[Any],
-        following: list[CallObserver],
+        following: tuple[CallObserver, ...],
         clock: Clock,
         timer: Timer | None = None,
     ) -> None:

@@ -15,15 +15,21 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Literal, NoReturn, cast
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey
 
 from anton_async.arguments import check_type
 from anton_async.errors import ConfigurationError, printable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Algorithm = Literal["ES256", "EdDSA"]
 
@@ -60,7 +66,7 @@ class DPoPKey:
         self.algorithm = "ES256" if members["kty"] == "EC" else "EdDSA"
         self.public_jwk = {name: members[name] for name in ("kty", "crv", "x", "y") if name in members}
         self.thumbprint = key.thumbprint()
-        self._signature = _signing_algorithm(self.algorithm)
+        self._signature = _signature_of(key)
         self._prove_halves_match()
 
     @classmethod
@@ -159,7 +165,7 @@ class DPoPKey:
     def sign(self, header: str, payload: bytes) -> str:
         """Return the JWS compact serialisation of `payload` under `header`, which is encoded already."""
         data = f"{header}.{base64url(payload)}"
-        return f"{data}.{base64url(self._signature(data.encode('ascii'), self._key))}"
+        return f"{data}.{base64url(self._signature(data.encode('ascii')))}"
 
     def private_pem(self) -> str:
         """Return the private half as unencrypted PKCS#8 PEM, to be stored with mode 0600."""
@@ -177,10 +183,24 @@ class DPoPKey:
         raise TypeError("A DPoPKey does not pickle or copy: load it again where it is needed.")
 
 
-def _signing_algorithm(name: Algorithm) -> Callable[[bytes, ECKey | OKPKey], bytes]:
-    with warnings.catch_warnings():  # joserfc warns of the name EdDSA, which is the one Anton takes
-        warnings.simplefilter("ignore", SecurityWarning)
-        return jws.JWSRegistry(algorithms=[name]).get_alg(name).sign
+def _signature_of(key: ECKey | OKPKey) -> Callable[[bytes], bytes]:
+    """Return what signs bytes as JWS has it: the key itself, since joserfc would check it again for each signature."""
+    private = key.private_key
+    if isinstance(private, EllipticCurvePrivateKey):
+        algorithm = ECDSA(SHA256())
+        return lambda data: plain_signature(private.sign(data, algorithm))
+    return cast("Ed25519PrivateKey", private).sign
+
+
+def plain_signature(der: bytes) -> bytes:
+    """Return an ES256 signature as JWS has it, both numbers in 32 bytes each (RFC 7518 section 3.4).
+
+    Raises:
+        ValueError: `der` is no signature in DER.
+        OverflowError: its numbers are too large for P-256.
+    """
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import NoReturn, Protocol, runtime_checkable
 
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-from anton_async.auth.keys import Algorithm, base64url, import_public, verifies
+from anton_async.auth.keys import Algorithm, base64url, import_public, plain_signature, verifies
 from anton_async.config import check_timeout
 from anton_async.errors import ConfigurationError, SignerError
 
 _SIGNATURE_BYTES = 64
-_HALF = _SIGNATURE_BYTES // 2
 
 
 @runtime_checkable
@@ -122,8 +119,7 @@ class RemoteKey:
             return bytes(signature)
         if isinstance(signature, bytes | bytearray) and self.algorithm == "ES256":
             try:
-                r, s = decode_dss_signature(bytes(signature))
-                return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
+                return plain_signature(bytes(signature))
             except (ValueError, OverflowError):
                 pass
         form = "64 bytes or a DER signature" if self.algorithm == "ES256" else "64 bytes"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
+from typing import Protocol
 from weakref import WeakSet
 
 import aiohttp
@@ -23,8 +23,18 @@ _CAN_POLL = hasattr(select, "poll")  # Windows has none
 
 _quiet: WeakSet[aiohttp.BaseConnector] = WeakSet()
 _used: WeakSet[object] = WeakSet()
-watched: dict[aiohttp.ClientRequest, Callable[[], None]] = {}
-"""What to call when a request is handed a connection of a quiet pool, and so may be sent."""
+
+
+class Watcher(Protocol):
+    """Follows one request."""
+
+    def connect(self) -> None:
+        """Learn that the request was handed a connection, and so may be sent."""
+        ...
+
+
+watched: dict[aiohttp.ClientRequest, Watcher] = {}
+"""Requests that are to be handed a connection of a quiet pool."""
 
 
 def quieten(connector: aiohttp.BaseConnector) -> None:
@@ -53,8 +63,8 @@ def quieten(connector: aiohttp.BaseConnector) -> None:
             if protocol is not None and not protocol.should_close and (fresh or protocol.is_connected()):
                 if fresh:
                     _used.add(protocol)
-                if (tell := watched.get(req)) is not None:
-                    tell()
+                if (watcher := watched.get(req)) is not None:
+                    watcher.connect()
                 return connection
             connection.close()
             if fresh:  # connecting again would meet the same

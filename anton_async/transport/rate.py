@@ -117,13 +117,16 @@ class _Admission:
         left: monotonic time at which it left.
     """
 
-    __slots__ = ("_clock", "_counted", "_slots", "left")
+    __slots__ = ("_clock", "_counted", "_counted_too", "_slots", "left")
 
-    def __init__(self, slots: asyncio.Semaphore, clock: Clock, *windows: _Window) -> None:
+    def __init__(
+        self, slots: asyncio.Semaphore, clock: Clock, window: _Window | None = None, own: _Window | None = None
+    ) -> None:
         self.left: float = clock.monotonic()
         self._slots: asyncio.Semaphore = slots
         self._clock: Clock = clock
-        self._counted: list[_Counted] = [window.count() for window in windows]
+        self._counted: _Counted | None = None if window is None else window.count()
+        self._counted_too: _Counted | None = None if own is None else own.count()
 
     def __enter__(self) -> Self:
         return self
@@ -131,8 +134,9 @@ class _Admission:
     def __exit__(self, *_: object) -> None:
         # The API may have counted the request as late as now.
         latest = self._clock.monotonic() + _WINDOW + _ROUNDING
-        for counted in self._counted:
-            counted.as_it_ended = max(counted.as_it_ended, latest)
+        for counted in (self._counted, self._counted_too):
+            if counted is not None:
+                counted.as_it_ended = max(counted.as_it_ended, latest)
         self._slots.release()
 
 
@@ -214,7 +218,7 @@ class RateGate:
             if own is not None and own.wait() > 0:
                 self._slots.release()
                 return own
-            return _Admission(self._slots, self._clock, *(window for window in (merchant, own) if window is not None))
+            return _Admission(self._slots, self._clock, merchant, own)
 
     def _window(self, endpoint: str, limit: int | None, merchant: _Window) -> _Window:
         """Return the window that an answer is about."""

@@ -15,7 +15,7 @@ import math
 import os
 import ssl as tls
 import zlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -148,23 +148,22 @@ class Wire:
         started = self._clock.monotonic()
         try:
             with deadline:
-                response = await attempt.begin(
-                    session.request(
-                        method,
-                        url,
-                        headers={**_HEADERS, **headers},
-                        data=body if large is None else LargeBody(large),
-                        # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
-                        skip_auto_headers=("Content-Type",) if body is None else None,
-                        allow_redirects=False,
-                        raise_for_status=False,
-                        auto_decompress=False,
-                        timeout=self._timeout if receive is None else self._stream_timeout,
-                        proxy=self._settings.proxy,
-                        ssl=self._ssl,
-                        middlewares=(attempt,),
-                    )
+                response = await session.request(
+                    method,
+                    url,
+                    headers={**_HEADERS, **headers},
+                    data=body if large is None else LargeBody(large),
+                    # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
+                    skip_auto_headers=("Content-Type",) if body is None else None,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    auto_decompress=False,
+                    timeout=self._timeout if receive is None else self._stream_timeout,
+                    proxy=self._settings.proxy,
+                    ssl=self._ssl,
+                    middlewares=(attempt,),
                 )
+                attempt.answered = True
                 deadline.move(self._settings.read_timeout if self._session is session else 0)
                 self._check_owner(response, headers)
                 streamed = receive is not None and 200 <= response.status < 300
@@ -174,14 +173,18 @@ class Wire:
                     await BodyStream.drain(response, receive)
             elapsed = self._clock.monotonic() - started
             return WireAnswer(url=url, status=response.status, headers=response.headers, body=content, elapsed=elapsed)
-        except TimeoutError:
-            if not deadline.expired:
-                raise
         except (AntonError, asyncio.CancelledError) as error:
             # The frames below hold the proxy's password and what has arrived of the body; tools that print locals see
             # neither without them.
             raise error.with_traceback(None)  # noqa: B904 - the same error, less its frames
-        raise self._interrupted(attempt)
+        except Exception as error:
+            if deadline.expired:
+                fault = self._interrupted(attempt)
+            elif attempt.answered:
+                raise
+            else:  # a hook of a session of the user's may raise anything, and the request may have left
+                fault = attempt.fault(error)
+        raise fault
 
     @staticmethod
     def _check_owner(response: aiohttp.ClientResponse, headers: Mapping[str, str]) -> None:
@@ -247,10 +250,12 @@ class _SignedAttempt:
     """The innermost middleware: runs once for each request that really leaves.
 
     Attributes:
+        answered: whether its answer has begun.
         connected: whether the request was handed a connection, and so may have been sent.
     """
 
     def __init__(self, authorization: Authorization, url: URL, deadline: Deadline, patience: float) -> None:
+        self.answered: bool = False
         self.connected: bool = False
         self._authorization = authorization
         self._origin = url.origin()
@@ -266,16 +271,6 @@ class _SignedAttempt:
         error.is_retryable = False
         return error
 
-    async def begin(self, response: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """Await `response`; what the hooks of a session of the user's raise becomes an error of ours."""
-        try:
-            return await response
-        except AntonError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a hook may raise anything, and the request may have left
-            fault = self._fault(error)
-        raise fault
-
     async def __call__(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.origin() != self._origin:
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
@@ -287,19 +282,21 @@ class _SignedAttempt:
             await signed.remote_headers(method, url) if signed.remote else signed.headers(method, url)
         )
         try:
-            watched[request] = self._connect
+            watched[request] = self
             return await send(request)
         except FAULTS as error:
-            fault = self._fault(error)
+            fault = self.fault(error)
         finally:
             watched.pop(request, None)
         raise fault
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Learn that the request was handed a connection."""
         self.connected = True
         self._deadline.move(self._patience)
 
-    def _fault(self, error: Exception) -> AntonError:
+    def fault(self, error: Exception) -> AntonError:
+        """Return what it means that the request ends in `error`, which may be of any kind."""
         if isinstance(error, FAULTS):
             return attempt_fault(error, connected=self.connected, proxied=self._proxied)
         return self.failure(f"The aiohttp session failed with {type(error).__name__}, in a hook of its own perhaps")
