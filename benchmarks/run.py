@@ -32,7 +32,9 @@ class Subject:
         """Return what one process of it printed."""
         command = [str(PEERS_PYTHON) if self.foreign else sys.executable, "-m", f"benchmarks.{self.module}", self.name]
         command += ["--url", url, "--calls", str(self.calls), "--width", str(self.width)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, env=environment())
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment())
+        if done.returncode:
+            raise RuntimeError(f"{self.name} failed:\n{done.stderr}")
         figures: Figures = json.loads(done.stdout)
         return figures
 
@@ -48,9 +50,11 @@ def measure_in_turns(subjects: Sequence[Subject], url: str, rounds: int = ROUNDS
     taken: list[list[Figures]] = [[] for _ in subjects]
     for number in range(rounds):
         for subject, figures in zip(subjects, taken, strict=True):
-            print(f"round {number + 1} of {rounds}: {subject.name} x {subject.width}".ljust(60), end="\r", flush=True)
+            if sys.stdout.isatty():
+                print(f"round {number + 1} of {rounds}: {subject.name} x {subject.width}".ljust(60), end="\r", flush=True)
             figures.append(subject.run(url))
-    print(" " * 60, end="\r")
+    if sys.stdout.isatty():
+        print(" " * 60, end="\r")
     return [{name: statistics.median(one[name] for one in figures) for name in figures[0]} for figures in taken]
 
 

@@ -256,9 +256,10 @@ class Transport:
             trail.watch.queue()
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
-            self._authorized(call) or await self._authenticator.authorize()
+            if self._ready(call) is None:
+                await self._authenticator.authorize()
             with await self._gate.admit(call.label) as admission:
-                authorization = self._authorized(call) or await self._authenticator.authorize()
+                authorization = self._ready(call) or await self._authenticator.authorize()
                 self._leave(trail)
                 try:
                     answer = await self._wire.send(
@@ -280,7 +281,7 @@ class Transport:
                 return answer
             self._answered(trail, answer, self._request_id(answer))
 
-    def _authorized(self, call: Call[T]) -> Authorization | None:
+    def _ready(self, call: Call[T]) -> Authorization | None:
         return self._authenticator.ready() if call.operation.authenticated else ANONYMOUS
 
     def _leave(self, trail: _Trail) -> None:
