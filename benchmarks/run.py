@@ -51,7 +51,9 @@ def measure_in_turns(subjects: Sequence[Subject], url: str, rounds: int = ROUNDS
     for number in range(rounds):
         for subject, figures in zip(subjects, taken, strict=True):
             if sys.stdout.isatty():
-                print(f"round {number + 1} of {rounds}: {subject.name} x {subject.width}".ljust(60), end="\r", flush=True)
+                print(
+                    f"round {number + 1} of {rounds}: {subject.name} x {subject.width}".ljust(60), end="\r", flush=True
+                )
             figures.append(subject.run(url))
     if sys.stdout.isatty():
         print(" " * 60, end="\r")

@@ -39,7 +39,7 @@ class Nonces:
 
     def get(self, url: URL) -> str | None:
         """Return the nonce for the next proof to the origin of `url`."""
-        return self._newest.get(_origin(url))
+        return self._newest.get(_origin(url)) if self._newest else None
 
     def learn(self, url: URL, values: Sequence[str]) -> None:
         """Keep the `DPoP-Nonce` of an answer from `url`.

@@ -221,7 +221,10 @@ def freeze(
 ) -> Call[T]:
     """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
     key, timeout, retries = _key(operation, options), options.get("timeout"), options.get("max_retries")
-    headers = {"Accept": operation.accept, **_extra_headers(options.get("headers"))}
+    headers = _extra_headers(options.get("headers"))
+    if operation.authenticated and not any(name.lower() == "x-request-id" for name in headers):
+        headers[REQUEST_ID] = request_id(key)
+    headers["Accept"] = operation.accept
     if body is not None:
         headers["Content-Type"] = content_type
     if operation.shape == "file":
@@ -229,8 +232,6 @@ def freeze(
         headers["Accept-Encoding"] = "identity"
     if key is not None:
         headers["Idempotency-Key"] = key
-    if operation.authenticated and not any(name.lower() == "x-request-id" for name in headers):
-        headers[REQUEST_ID] = request_id(key)
     return Call(
         operation=operation,
         url=url,
@@ -254,8 +255,8 @@ def _key(operation: Operation[T], options: RequestOptions) -> str | None:
 
 
 def _check_options(operation: Operation[T], options: RequestOptions) -> None:
-    unknown = sorted(set(options) - _OPTIONS)
-    if unknown:
+    if not options.keys() <= _OPTIONS:
+        unknown = sorted(set(options) - _OPTIONS)
         raise RequestValidationError.of([(printable(name, 100), _unknown(operation, name)) for name in unknown])
 
 

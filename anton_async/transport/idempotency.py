@@ -25,13 +25,15 @@ REQUEST_ID = "X-Request-ID"
 OURS = f"{secrets.token_hex(8)}-"
 """How the ids of this process's requests begin."""
 
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _numbers = itertools.count(1)
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 
 def new_key() -> str:
     """Return a random key with 122 bits of chance."""
-    return str(uuid.uuid4())
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def request_id(key: str | None) -> str:

@@ -251,6 +251,7 @@ class Transport:
         return response
 
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
+        label = call.label
         while True:
             self._wire.require_session()
             trail.watch.queue()
@@ -258,7 +259,7 @@ class Transport:
             # behind the gate, where the wait may have outlived it.
             if self._ready(call) is None:
                 await self._authenticator.authorize()
-            with await self._gate.admit(call.label) as admission:
+            with await self._gate.admit(label) as admission:
                 authorization = self._ready(call) or await self._authenticator.authorize()
                 self._leave(trail)
                 try:
@@ -273,7 +274,7 @@ class Transport:
                 except BaseException:
                     self._authenticator.unanswered(authorization)
                     raise
-            self._gate.observe(call.label, answer.headers, admission.left)
+            self._gate.observe(label, answer.headers, admission.left)
             if call.operation.retry != "safe" and self._authenticator.may_be_copy(authorization, answer):
                 trail.maybe_executed = trail.lost = True
             trail.watch.answered(answer.headers)

@@ -215,11 +215,14 @@ class Wire:
     async def _read(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         if not 200 <= response.status < 600:
             raise ResponseLostError("The answer's status is none that HTTP knows")
-        content = bytearray()
-        while chunk := await response.content.readany():
-            content += chunk
+        content: bytes | bytearray = await response.content.readany()
+        if not response.content.at_eof():
+            content = bytearray(content)
+        while not response.content.at_eof():
             self._check_size(len(content))
             deadline.move(self._settings.read_timeout)
+            content += await response.content.readany()
+        self._check_size(len(content))
         match response.headers.get("Content-Encoding", "identity").strip().lower():
             case "identity" | "":
                 return bytes(content)
@@ -228,7 +231,7 @@ class Wire:
             case _:
                 raise ResponseLostError("The answer's Content-Encoding is none that was asked for")
 
-    def _inflate(self, content: bytearray) -> bytes:
+    def _inflate(self, content: bytes | bytearray) -> bytes:
         inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
             plain = inflater.decompress(content, self._settings.max_response_bytes + 1)
@@ -258,7 +261,7 @@ class _SignedAttempt:
         self.answered: bool = False
         self.connected: bool = False
         self._authorization = authorization
-        self._origin = url.origin()
+        self._url = url
         self._deadline = deadline
         self._patience = patience
         self._proxied = False
@@ -272,7 +275,7 @@ class _SignedAttempt:
         return error
 
     async def __call__(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        if request.url.origin() != self._origin:
+        if request.url is not self._url and request.url.origin() != self._url.origin():
             raise ConfigurationError("A request was about to leave for another origin than the API's.")
         self._proxied = request.proxy is not None
         for name in _NOT_THE_SESSIONS:
