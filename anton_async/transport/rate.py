@@ -207,18 +207,18 @@ class RateGate:
 
     async def _pass(self, endpoint: str, merchant: _Window) -> _Admission | _Window:
         """Take a slot when the merchant's quota allows it; return the endpoint's window instead if that is closed."""
-        async with merchant.turn:
-            await self._slots.acquire()
-            try:
+        await self._slots.acquire()
+        try:
+            async with merchant.turn:
                 await merchant.opened()
-            except BaseException:
-                self._slots.release()
-                raise
             own = self._endpoints.get(endpoint)
-            if own is not None and own.wait() > 0:
-                self._slots.release()
-                return own
-            return _Admission(self._slots, self._clock, merchant, own)
+            if own is None or own.wait() <= 0:
+                return _Admission(self._slots, self._clock, merchant, own)
+        except BaseException:
+            self._slots.release()
+            raise
+        self._slots.release()
+        return own
 
     def _window(self, endpoint: str, limit: int | None, merchant: _Window) -> _Window:
         """Return the window that an answer is about."""
