@@ -23,7 +23,7 @@ class FirstToken:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._turn = asyncio.Lock()
-        self._tried = False
+        self._tried = self._over = False
 
     async def fetch(self) -> None:
         """Wait until there is a token, or until the one who fetched it has failed and told so.
@@ -33,10 +33,15 @@ class FirstToken:
             AuthenticationError: the credentials were refused.
             TokenError: the answer cannot be used.
         """
+        if self._over:
+            return
         async with self._turn:
             if not self._tried:
                 self._tried = True
-                await self._fetch()
+                try:
+                    await self._fetch()
+                finally:
+                    self._over = True
 
     async def _fetch(self) -> None:
         clock = self._transport.clock

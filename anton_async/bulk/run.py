@@ -250,7 +250,7 @@ class Run:
         if self._is_too_old(entry):
             await self._find(entry, call)
             return
-        async with self._width.one() as timer:
+        with await self._width.one() as timer:
             await self._send(entry, call, timer)
 
     async def _send(self, entry: Entry, call: Call[CreatedPayout], timer: Timer) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from anton_async.bulk.database import Lock, check_path, open_database, open_for_reading, read_owner
 from anton_async.bulk.entry import Entry, State
@@ -277,7 +277,7 @@ def _plan(connection: sqlite3.Connection, *, entry: Entry) -> Entry:
     first = connection.execute("SELECT line FROM row WHERE row_id = ? AND repeats IS NULL", (entry.row_id,)).fetchone()
     if first is not None and entry.repeats is None:
         entry = entry.repetition(first[0])
-    connection.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS])
+    connection.execute(_INSERT, astuple(entry))
     return entry
 
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from typing import Self
 
 from anton_async.clock import Clock
 from anton_async.errors import Outcome
-from anton_async.hooks import Timer
 
 _SLOW = 1.0  # seconds; nobody waits for less
 _SLOWER = 4.0  # times the best that was seen
@@ -40,18 +38,18 @@ class Width:
         self._best = math.inf
         self._narrowed_at = -math.inf
 
-    @asynccontextmanager
-    async def one(self) -> AsyncGenerator[Timer, None]:
-        """Wait until one more may be under way, be that one for the block, and give the timer of its call."""
+    async def one(self) -> Timed:
+        """Wait until one more may be under way; it is for the block that is given what this returns."""
         while self._busy >= max(1, int(self._width)):
             self._changed.clear()
             await self._changed.wait()
         self._busy += 1
-        try:
-            yield _Timed(self, self._clock)
-        finally:
-            self._busy -= 1
-            self._changed.set()
+        return Timed(self, self._clock)
+
+    def leave(self) -> None:
+        """Learn that one of them is not under way any more."""
+        self._busy -= 1
+        self._changed.set()
 
     def learn(self, took: float, *, answered: bool, done: bool = True) -> None:
         """Take in how a request went that has ended now.
@@ -73,18 +71,26 @@ class Width:
             self._changed.set()
 
 
-class _Timed:
-    """Times one payout's requests."""
+class Timed:
+    """One payout under way, for the length of a block: the timer of its call."""
 
     def __init__(self, width: Width, clock: Clock) -> None:
         self._width = width
         self._clock = clock
         self._left_at = 0.0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._width.leave()
+
     def left(self) -> None:
+        """Learn that a request leaves now."""
         self._left_at = self._clock.monotonic()
 
     def ended(self, status: int | None, outcome: Outcome | None) -> None:
+        """Learn that the request has ended now."""
         if status != 429:
             took = self._clock.monotonic() - self._left_at
             self._width.learn(took, answered=outcome is not Outcome.UNKNOWN, done=outcome is None)

@@ -12,7 +12,6 @@ import itertools
 import math
 import re
 import secrets
-import uuid
 
 import msgspec
 
