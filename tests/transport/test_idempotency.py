@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from anton_async import (
     ServerError,
     UnprocessableEntityError,
 )
+from anton_async.transport.idempotency import new_key
 from tests.conftest import ClientMaker
 from tests.support.examples import BALANCE, ORDER, PAYOUT
 from tests.support.raw_server import LOST, RawServer, answer, failure
@@ -41,6 +43,18 @@ async def test_the_random_key_is_told_by_the_error(make_client: ClientMaker, ser
 
     assert {request.headers["idempotency-key"] for request in server.requests} == {caught.value.idempotency_key}
     assert len(server.requests) == 3
+
+
+def test_a_random_key_is_a_uuid_of_version_4() -> None:
+    keys = [new_key() for _ in range(1000)]
+
+    found = [uuid.UUID(key) for key in keys]
+
+    assert [str(one) for one in found] == keys
+    assert {(one.version, one.variant) for one in found} == {(4, uuid.RFC_4122)}
+    assert len(set(keys)) == 1000
+    for place in {*range(36)} - {8, 13, 14, 18, 23}:
+        assert len({key[place] for key in keys}) == (4 if place == 19 else 16)
 
 
 async def test_two_calls_have_two_keys(anton: AntonClient, server: RawServer) -> None:

@@ -7,6 +7,7 @@ from email.utils import formatdate
 import pytest
 
 from anton_async import AntonClient, ApiKeyCredentials, RateLimit, RateLimitError
+from anton_async.transport.rate import RateGate
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE, ORDER, PAYOUT
 from tests.support.held_clock import HeldClock
@@ -74,6 +75,21 @@ async def test_callers_leave_in_the_order_they_came(server: RawServer, clock: St
         await asyncio.gather(*(anton.balances.retrieve(currency) for currency in currencies))
 
     assert [request.target[-3:] for request in server.requests] == currencies
+
+
+async def test_nobody_overtakes_those_who_wait_for_the_quota(clock: SteppedClock) -> None:
+    gate = RateGate(RateLimit(3), 10, clock)
+    order: list[str] = []
+
+    async def leave(*names: str) -> None:
+        for name in names:
+            with await gate.admit("GET /v1/balances"):
+                order.append(name)
+
+    await leave("one", "two", "three")
+    await asyncio.gather(leave("first", "late"), leave("second"))
+
+    assert order == ["one", "two", "three", "first", "second", "late"]
 
 
 async def test_no_rolling_minute_ever_holds_more_than_the_quota(server: RawServer, clock: SteppedClock) -> None:
