@@ -59,19 +59,23 @@ def compare(url: str, at_once: int) -> None:
 
 def width(url: str) -> None:
     """CPU per call with 1 to 1,000 calls under way at once."""
-    widths = (1, 10, 100, 1000)
-    subjects = [Subject("create", "anton", max(2000, 3 * width), width) for width in widths]
-    figures = measure_in_turns(subjects, url)
-    ten = figures[widths.index(10)]["cpu"]
+    subjects = [Subject("create", "anton", 4000, width) for width in (10, 1, 100, 1000)]
+    subjects += [Subject(name, module, 4000, 1000) for name, module in (("create-wide", "anton"), ("floor", "floor"))]
+    subjects.append(Subject("floor", "floor", 4000, 10))
+    figures = [found["cpu"] for found in measure_in_turns(subjects, url)]
+    tens = {"create": figures[0], "create-wide": figures[0], "floor": figures[-1]}
     rows = [
         [
-            str(width),
-            f"{found['cpu']:.0f}",
-            verdict(found["cpu"] / ten, 1.2) if width == 1000 else f"{found['cpu'] / ten:.2f}",
+            subject.name,
+            str(subject.width),
+            f"{cpu:.0f}",
+            verdict(cpu / tens[subject.name], 1.2)
+            if (subject.name, subject.width) == ("create", 1000)
+            else f"{cpu / tens[subject.name]:.2f}",
         ]
-        for width, found in zip(widths, figures, strict=True)
+        for subject, cpu in zip(subjects, figures, strict=True)
     ]
-    table("Calls at once", ["at once", "CPU us a call", "x times that of 10"], rows)
+    table("Calls at once", ["", "at once", "CPU us a call", "x times that of 10"], rows)
 
 
 def memory(url: str) -> None:

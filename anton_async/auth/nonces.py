@@ -15,7 +15,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
-from weakref import WeakSet
 
 from yarl import URL
 
@@ -69,7 +68,7 @@ class NonceTurns:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._narrow_until = -math.inf
-        self._under_way: WeakSet[object] = WeakSet()
+        self._under_way: set[object] = set()
         self._free = asyncio.Event()
         self._free.set()
         self._patience: asyncio.TimerHandle | None = None
