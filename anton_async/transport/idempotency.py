@@ -7,7 +7,6 @@ Source: https://docs.antonpayments.com/api-reference/idempotency
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import re
@@ -37,8 +36,7 @@ def new_key() -> str:
 
 def request_id(key: str | None) -> str:
     """Return the id of a call's requests: the same for all under one key, since the API may repeat the first answer."""
-    own = next(_numbers) if key is None else hashlib.sha256(key.encode()).hexdigest()[:20]
-    return f"{OURS}{own}"
+    return f"{OURS}{next(_numbers) if key is None else f'k{hash(key):x}'}"
 
 
 def check_key(key: object) -> str:
