@@ -22,10 +22,10 @@ from benchmarks.responder import responding
 
 Call = Callable[[], Awaitable[object]]
 
-FUNCTION_CALLS = 3.2
-"""Measured 1.6 times the floor's."""
-CPU = 2.7
-"""Measured 1.35 times the floor's."""
+FUNCTION_CALLS = 2.1
+"""Measured 1.3 times the floor's."""
+CPU = 2.0
+"""Measured 1.1 times the floor's."""
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ One thread owns the SQLite connection. Whatever was asked of it while a transact
 into the next one, so that a hundred rows in flight cost one fsync and not a hundred. A change counts, in `report()`
 too, only once it is on the disk. A transaction that fails is never repeated: it ends the job.
 
-    run.py ──▶ SqliteJournal (event loop) ──▶ _transact (its thread) ──▶ database.py
+    run.py ──▶ SqliteJournal (event loop) ──▶ _transact (its thread) ──▶ changes.py
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
+from anton_async.bulk.changes import Change, Query, perform
 from anton_async.bulk.database import Lock, check_path, open_database, open_for_reading, read_owner
 from anton_async.bulk.entry import Entry, State
 from anton_async.bulk.errors import JobStoppedError, JournalError
@@ -31,11 +32,6 @@ T = TypeVar("T")
 
 _COLUMNS = Entry.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM row"  # noqa: S608 - our own column names
-_INSERT = f"INSERT INTO row ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - the same
-_SETTLE = (
-    "UPDATE row SET state = ?, settled_at = ?, payout_id = ?, status = ?, source_amount = ?, source_currency = ?,"
-    " dest_amount = ?, dest_currency = ?, field = ?, code = ?, reason = ? WHERE position = ?"
-)
 _EXTENT = (
     "SELECT count(*), coalesce(max(position), 0),"
     " coalesce(max(max(planned_at, coalesce(sent_at, 0), coalesce(settled_at, 0))), 0) FROM row"
@@ -46,8 +42,6 @@ _REPEATED = (
     " WHERE body IS NOT NULL AND state <> 'REJECTED') GROUP BY 1, 2, 3 HAVING count(*) > 1"
 )
 _PAGE = 500  # rows read at once
-
-Work = Callable[[sqlite3.Connection], T]
 
 
 class SqliteJournal:
@@ -64,7 +58,7 @@ class SqliteJournal:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         self._tally = Tally()
-        self._waiting: list[tuple[Work[Any], asyncio.Future[Any], Callable[[Any], None] | None]] = []
+        self._waiting: list[tuple[Change | Query, asyncio.Future[Any]]] = []
         self._committer: asyncio.Task[None] | None = None
         self._failure: str | None = None
         self._new = False
@@ -134,72 +128,51 @@ class SqliteJournal:
         Returns:
             The entry, once it is durable: REJECTED when an earlier row has the same `row_id`.
         """
-        return self._submit(functools.partial(_plan, entry=entry), functools.partial(self._tally.move, None))
+        return self._note(Change(None, entry))
 
     async def mark_sent(self, entry: Entry, *, now: float) -> Entry:
         """Note that `entry` is about to be sent; the time of the first sending is kept."""
         sent = replace(entry, state="SENT", sent_at=now if entry.sent_at is None else entry.sent_at)
         self.sent += 1
-        return await self._change(entry.state, sent, "UPDATE row SET state = ?, sent_at = ? WHERE position = ?")
+        return await self._note(Change(entry.state, sent))
 
     async def take_back(self, entry: Entry) -> Entry:
         """Note that `entry` is now known not to have been sent."""
-        planned = replace(entry, state="PLANNED", sent_at=None)
-        return await self._change(entry.state, planned, "UPDATE row SET state = ?, sent_at = ? WHERE position = ?")
+        return await self._note(Change(entry.state, replace(entry, state="PLANNED", sent_at=None)))
 
     def settle(self, before: Entry, after: Entry, *, now: float) -> asyncio.Future[Entry]:
         """Note what became of a row."""
-        values = (
-            after.state,
-            now,
-            after.payout_id,
-            after.status,
-            after.source_amount,
-            after.source_currency,
-            after.dest_amount,
-            after.dest_currency,
-            after.field,
-            after.code,
-            after.reason,
-            after.position,
-        )
-
-        def work(connection: sqlite3.Connection) -> Entry:
-            connection.execute(_SETTLE, values)
-            return after
-
-        return self._submit(work, functools.partial(self._tally.move, before.state))
+        return self._note(Change(before.state, after, settled_at=now))
 
     async def recall(self, *, after: int, count: int) -> list[Entry]:
         """Return up to `count` rows that follow the position `after`."""
-        return await self._submit(lambda db: _read(db, "position > ? ORDER BY position LIMIT ?", after, count))
+        return await self._ask(lambda db: _read(db, "position > ? ORDER BY position LIMIT ?", after, count))
 
     async def entries(self, *states: State, last: int = 2**62) -> AsyncIterator[Entry]:
         """Yield the rows up to the position `last` that are in one of `states`."""
         named = ", ".join(f"'{state}'" for state in states)
         where = f"state IN ({named}) AND position > ? AND position <= ? ORDER BY position LIMIT ?"
         position = 0
-        while page := await self._submit(functools.partial(_page, where, position, last)):
+        while page := await self._ask(functools.partial(_page, where, position, last)):
             for entry in page:
                 yield entry
             position = page[-1].position
 
     async def repeated_orders(self) -> frozenset[tuple[str, str, str]]:
         """Return the reference, beneficiary and instrument of each payment that more than one row may have made."""
-        return frozenset(await self._submit(lambda db: db.execute(_REPEATED).fetchall()))
+        return frozenset(await self._ask(lambda db: db.execute(_REPEATED).fetchall()))
 
-    async def _change(self, before: State, after: Entry, statement: str) -> Entry:
-        def work(connection: sqlite3.Connection) -> Entry:
-            connection.execute(statement, (after.state, after.sent_at, after.position))
-            return after
+    def _note(self, change: Change) -> asyncio.Future[Entry]:
+        return self._submit(change)
 
-        return await self._submit(work, functools.partial(self._tally.move, before))
+    def _ask(self, query: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        return self._submit(query)
 
-    def _submit(self, work: Work[T], committed: Callable[[T], None] | None = None) -> asyncio.Future[T]:
+    def _submit(self, work: Change | Query) -> asyncio.Future[Any]:
         if self._failure is not None:
             raise JobStoppedError(self._failure)
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future, committed))
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_waiting(), name="anton-journal")
         return future
@@ -208,15 +181,15 @@ class SqliteJournal:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                works = [work for work, _, _ in batch]
+                works = [work for work, _ in batch]
                 try:
                     outcomes = await self._in_thread(functools.partial(self._transact, works))
                 except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for it for ever
-                    self._fail(error, [future for _, future, _ in [*batch, *self._waiting]])
+                    self._fail(error, [future for _, future in [*batch, *self._waiting]])
                     return
-                for (_, future, committed), outcome in zip(batch, outcomes, strict=True):
-                    if committed is not None:
-                        committed(outcome)
+                for (work, future), outcome in zip(batch, outcomes, strict=True):
+                    if isinstance(work, Change):
+                        self._tally.move(work.before, outcome)
                     if not future.cancelled():
                         future.set_result(outcome)
         finally:
@@ -233,13 +206,13 @@ class SqliteJournal:
                 future.set_exception(JobStoppedError(self._failure))
                 future.exception()  # a row nobody waits for any more is no reason to log
 
-    def _transact(self, works: list[Work[Any]]) -> list[Any]:
+    def _transact(self, works: list[Change | Query]) -> list[Any]:
         connection = self._connection
         if connection is None:
             raise sqlite3.ProgrammingError("it is closed")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [work(connection) for work in works]
+            outcomes = perform(connection, works)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -271,14 +244,6 @@ def read_journal(path: Path) -> tuple[Owner, Report]:
 def _count(connection: sqlite3.Connection, tally: Tally) -> None:
     for values in connection.execute(_SELECT):
         tally.move(None, Entry(**dict(zip(_COLUMNS, values, strict=True))))
-
-
-def _plan(connection: sqlite3.Connection, *, entry: Entry) -> Entry:
-    first = connection.execute("SELECT line FROM row WHERE row_id = ? AND repeats IS NULL", (entry.row_id,)).fetchone()
-    if first is not None and entry.repeats is None:
-        entry = entry.repetition(first[0])
-    connection.execute(_INSERT, astuple(entry))
-    return entry
 
 
 def _page(where: str, position: int, last: int, connection: sqlite3.Connection) -> list[Entry]:

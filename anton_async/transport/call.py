@@ -222,7 +222,7 @@ def freeze(
     """Freeze a call whose URL and body bytes are known already, such as one read back from a journal."""
     key, timeout, retries = _key(operation, options), options.get("timeout"), options.get("max_retries")
     headers = _extra_headers(options.get("headers"))
-    if operation.authenticated and not any(name.lower() == "x-request-id" for name in headers):
+    if operation.authenticated and not (headers and any(name.lower() == "x-request-id" for name in headers)):
         headers[REQUEST_ID] = request_id(key)
     headers["Accept"] = operation.accept
     if body is not None:
@@ -255,7 +255,7 @@ def _key(operation: Operation[T], options: RequestOptions) -> str | None:
 
 
 def _check_options(operation: Operation[T], options: RequestOptions) -> None:
-    if not options.keys() <= _OPTIONS:
+    if options and not options.keys() <= _OPTIONS:
         unknown = sorted(set(options) - _OPTIONS)
         raise RequestValidationError.of([(printable(name, 100), _unknown(operation, name)) for name in unknown])
 
@@ -269,6 +269,8 @@ def _unknown(operation: Operation[T], name: str) -> str:
 
 
 def _path(operation: Operation[T], path: Sequence[object]) -> str:
+    if not path and not operation.path_parameters:
+        return operation.path
     values: dict[str, str] = {}
     problems: list[Problem] = []
     for one, value in zip(operation.path_parameters, path, strict=True):
@@ -282,6 +284,8 @@ def _path(operation: Operation[T], path: Sequence[object]) -> str:
 
 
 def _query(operation: Operation[T], query: Mapping[str, object]) -> list[tuple[str, str]]:
+    if operation.query is None and not query:
+        return []
     if operation.query is not None:
         return to_texts(check_fields(operation.query, query))
     given = [name for name, value in query.items() if value is not None and value is not UNSET]
@@ -296,20 +300,18 @@ def with_query(url: URL, pairs: Sequence[tuple[str, str]]) -> URL:
     Raises:
         RequestValidationError: a name or value holds half a surrogate pair, which UTF-8 cannot carry.
     """
+    if not pairs:
+        return url
     for name, value in pairs:
         if _SURROGATE.search(name + value):
             raise RequestValidationError("must not hold half a surrogate pair", field=name)
-    return url.with_query(pairs) if pairs else url
+    return url.with_query(pairs)
 
 
+@functools.lru_cache(maxsize=256)
 def join(base_url: URL, path: str) -> URL:
     """Return `path`, already percent-encoded, below `base_url`."""
-    return URL(f"{_base(base_url)}{path}", encoded=True)
-
-
-@functools.lru_cache(maxsize=16)
-def _base(url: URL) -> str:
-    return str(url).rstrip("/")
+    return URL(f"{str(base_url).rstrip('/')}{path}", encoded=True)
 
 
 def _encode_body(operation: Operation[T], fields: Mapping[str, object]) -> bytes | None:

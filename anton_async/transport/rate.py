@@ -176,8 +176,10 @@ class RateGate:
 
         `left` is the monotonic time at which the request left.
         """
+        if self._merchant is None:
+            return
         limit, remaining = _limit(headers), header_number(headers.get("X-RateLimit-Remaining"))
-        if self._merchant is not None and limit is not None and remaining is not None:
+        if limit is not None and remaining is not None:
             window = self._window(endpoint, limit, self._merchant)
             others = window.taken_by_others(remaining, left)
             lasting = self._reset(headers) if others > 0 else _WINDOW

@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
+from msgspec import UNSET
 
 from anton_async.errors import MAX_PROBLEMS, Problem, RequestValidationError, printable
 from anton_async.money import Amount, amount, plain
@@ -64,7 +65,10 @@ def check_fields(kind: type[StructT], fields: Mapping[str, object]) -> StructT:
     name = ""
     try:
         for name, value in fields.items():
-            if value is not msgspec.UNSET and (value is not None or name in nullable):
+            if value is None:
+                if name in nullable:
+                    given[name] = None
+            elif value is not UNSET:
                 given[name] = value if type(value) in _LEAVES else _plain_data(value)
         name = ""
         return msgspec.convert(given, kind, dec_hook=_read_money)
