@@ -60,7 +60,7 @@ class Model:
         self.settled_at: dict[int, float] = {}
         self._calls: list[tuple[Any, tuple[Any, ...], dict[str, float], object]] = []
 
-    def take(self, kind: str, first: Any, second: Any) -> None:
+    def take(self, kind: Any, first: Any, second: Any) -> None:
         """Make one step's changes here, and keep the calls that make them in the journal."""
         if kind == "plan":
             self._plan(first, unreadable=second)
@@ -76,7 +76,7 @@ class Model:
         elif kind == "take back":
             self._take_back(first)
         else:
-            self._settle(first, kind, second)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            self._settle(first, kind, second)
 
     async def compare(self) -> None:
         """Make the calls so that one transaction takes them all."""
@@ -85,7 +85,8 @@ class Model:
             return await call(*arguments, **named)
 
         calls, self._calls = self._calls, []
-        outcomes = await asyncio.gather(*(made(call, arguments, named) for call, arguments, named, _ in calls))
+        async with asyncio.timeout(30):
+            outcomes = await asyncio.gather(*(made(call, arguments, named) for call, arguments, named, _ in calls))
 
         assert outcomes == [expected for *_, expected in calls]
 
