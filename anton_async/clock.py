@@ -29,8 +29,11 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks and `asyncio.sleep`."""
 
-    time = staticmethod(system.time)
     monotonic = staticmethod(system.monotonic)
+
+    def time(self) -> float:
+        """Return `time.time()`."""
+        return system.time()
 
     async def sleep(self, seconds: float) -> None:
         """Await `asyncio.sleep(seconds)`."""

@@ -13,7 +13,7 @@ anything is sent goes straight to REJECTED, without key and body.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -73,6 +73,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Entry(position={self.position}, row_id={self.row_id!r}, state={self.state!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("position", self.position), ("row_id", self.row_id), ("state", self.state)]
 
     @property
     def settled(self) -> bool:

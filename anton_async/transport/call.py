@@ -83,6 +83,9 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True, eq=False):
     def __repr__(self) -> str:
         return f"Call({self.label})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("label", self.label)]
+
 
 def prepare(
     operation: Operation[T],

@@ -200,7 +200,8 @@ class Transport:
         self._closed = True
         for deadline, trail in self._under_way.items():
             if not trail.on_wire:
-                deadline.move(0)
+                deadline.end()
+        self._deadlines.close()
 
     def server_time(self) -> float:
         """Return the Unix time by the servers' clock, as far as it is known."""

@@ -16,6 +16,7 @@ import os
 import ssl as tls
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -60,6 +61,9 @@ class WireAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"WireAnswer(status={self.status})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("status", self.status)]
+
 
 class Wire:
     """Sends single requests over one aiohttp session."""
@@ -96,6 +100,7 @@ class Wire:
         """Send nothing more, and end what is under way."""
         self._session = None
         self._deadlines.end_all()
+        self._deadlines.close()
 
     def require_session(self) -> aiohttp.ClientSession:
         """Return the session.
@@ -164,7 +169,7 @@ class Wire:
                     middlewares=(attempt,),
                 )
                 attempt.answered = True
-                deadline.move(self._settings.read_timeout if self._session is session else 0)
+                deadline.move(self._settings.read_timeout)
                 self._check_owner(response, headers)
                 streamed = receive is not None and 200 <= response.status < 300
                 content = b"" if streamed else await self._receive(response, deadline)

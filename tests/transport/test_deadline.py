@@ -2,6 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
 
 import pytest
 
@@ -151,9 +157,85 @@ async def test_a_block_that_was_ended_cannot_be_given_more_time() -> None:
         await ask_for_more()
 
 
+async def test_a_block_that_was_told_to_end_cannot_be_given_more_time() -> None:
+    async def wait() -> None:
+        with Deadlines().within(LONG) as deadline:
+            deadline.end()
+            deadline.move(LONG)
+            await asyncio.sleep(SOON)
+
+    with pytest.raises(TimeoutError):
+        await wait()
+
+
+async def test_what_has_arrived_while_the_loop_was_busy_counts() -> None:
+    loop = asyncio.get_running_loop()
+    answered, answer = socket.socketpair()
+    answered.setblocking(False)
+
+    def be_busy() -> None:
+        answer.send(b"payout")
+        time.sleep(3 * SOON)
+
+    with answered, answer, Deadlines().within(SOON) as deadline:
+        loop.call_soon(be_busy)
+        arrived = await loop.sock_recv(answered, 10)
+        deadline.move(LONG)
+        await turns()
+
+    assert arrived == b"payout"
+
+
+async def test_one_that_cannot_be_cancelled_keeps_nobody_else_from_ending() -> None:
+    class Stubborn(asyncio.Future[None]):
+        def cancel(self, msg: object = None) -> bool:
+            raise ZeroDivisionError
+
+    loop, deadlines, told = asyncio.get_running_loop(), Deadlines(), list[str]()
+    loop.set_exception_handler(lambda _, context: told.append(type(context.get("exception")).__name__))
+    stubborn = Stubborn()
+
+    async def wait(forever: asyncio.Future[None]) -> None:
+        with deadlines.within(SOON):
+            await forever
+
+    waiting = [asyncio.create_task(wait(one)) for one in [stubborn, *(loop.create_future() for _ in range(5))]]
+    ended = await asyncio.wait_for(asyncio.gather(*waiting[1:], return_exceptions=True), 5)
+    stubborn.set_result(None)
+    with suppress(TimeoutError):
+        await waiting[0]
+
+    assert [type(error) for error in ended] == [TimeoutError] * 5
+    assert told == ["ZeroDivisionError"]
+
+
+async def test_no_timer_stays_after_closing() -> None:
+    loop = asyncio.get_running_loop()
+    timers: WeakSet[asyncio.TimerHandle] = WeakSet()
+    at_first = Deadlines()
+    original = loop.call_at
+
+    def call_at(when: float, callback: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
+        timer = original(when, callback, *arguments)
+        timers.add(timer)
+        return timer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "call_at", call_at, raising=False)
+        with at_first.within(LONG):
+            at_first.close()
+            assert [timer for timer in timers if not timer.cancelled()] != []
+        idle = Deadlines()
+        with idle.within(LONG):
+            pass
+        idle.close()
+
+    assert [timer for timer in timers if not timer.cancelled()] == []
+
+
 async def test_a_block_that_is_over_before_it_could_be_ended_is_let_go() -> None:
     with Deadlines().within(LONG) as deadline:
-        deadline.move(0)
+        deadline.end()
 
     await turns()
 
