@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 import secrets
 
@@ -30,7 +31,7 @@ _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
 
 def new_key() -> str:
     """Return a random key with 122 bits of chance."""
-    digits = secrets.token_hex(16)
+    digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 

@@ -149,16 +149,15 @@ class Wire:
         # It runs while the body is still being written.
         patience = self._settings.read_timeout + len(large or b"") / _SLOWEST_UPLOAD
         deadline = self._deadlines.within(self._settings.connect_timeout + patience)
-        attempt = _SignedAttempt(authorization, url, deadline, patience)
+        attempt = _SignedAttempt(authorization, url, headers, deadline, patience)
         started = self._clock.monotonic()
         try:
             with deadline:
                 response = await session.request(
                     method,
                     url,
-                    headers={**_HEADERS, **headers},
                     data=body if large is None else LargeBody(large),
-                    # Where there is a body, the headers name its type; skipping costs aiohttp a pass over them.
+                    # Where there is a body, its type is named below; skipping costs aiohttp a pass over the headers.
                     skip_auto_headers=("Content-Type",) if body is None else None,
                     allow_redirects=False,
                     raise_for_status=False,
@@ -262,11 +261,14 @@ class _SignedAttempt:
         connected: whether the request was handed a connection, and so may have been sent.
     """
 
-    def __init__(self, authorization: Authorization, url: URL, deadline: Deadline, patience: float) -> None:
+    def __init__(
+        self, authorization: Authorization, url: URL, headers: Mapping[str, str], deadline: Deadline, patience: float
+    ) -> None:
         self.answered: bool = False
         self.connected: bool = False
         self._authorization = authorization
         self._url = url
+        self._headers = headers
         self._deadline = deadline
         self._patience = patience
         self._proxied = False
@@ -286,9 +288,8 @@ class _SignedAttempt:
         for name in _NOT_THE_SESSIONS:
             request.headers.popall(name, None)
         signed, method, url = self._authorization, request.method, request.url
-        request.headers.update(
-            await signed.remote_headers(method, url) if signed.remote else signed.headers(method, url)
-        )
+        proof = await signed.remote_headers(method, url) if signed.remote else signed.headers(method, url)
+        request.headers.update({**_HEADERS, **self._headers, **proof})
         try:
             watched[request] = self
             return await send(request)
