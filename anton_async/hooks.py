@@ -198,7 +198,8 @@ class Watch:
         """Tell of an answer that is no failure of the call."""
         if self._timer is not None:
             self._timer.ended(status, outcome)
-        self._tell("response", number, outcome=outcome, status=status, request_id=request_id)
+        if self._following:
+            self._tell("response", number, outcome=outcome, status=status, request_id=request_id)
 
     def failure(self, number: int, error: BaseException, outcome: Outcome) -> None:
         """Tell that request `number` came to `error`."""
@@ -212,14 +213,15 @@ class Watch:
 
     def succeed(self, response: ApiResponse[Any]) -> None:
         """Tell that the call came to `response`."""
-        self._tell(
-            "end",
-            response.attempts,
-            status=response.status,
-            request_id=response.request_id,
-            queued=self._queued,
-            replayed=response.idempotent_replayed,
-        )
+        if self._following:
+            self._tell(
+                "end",
+                response.attempts,
+                status=response.status,
+                request_id=response.request_id,
+                queued=self._queued,
+                replayed=response.idempotent_replayed,
+            )
 
     def fail(self, number: int, error: BaseException, outcome: Outcome) -> None:
         """Tell that the call came to `error`, after `number` requests."""

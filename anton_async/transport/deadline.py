@@ -41,7 +41,8 @@ class Deadlines:
     def enter(self, deadline: Deadline) -> None:
         """Watch over a block that begins."""
         self._running.add(deadline)
-        self.ring_by(deadline.ends)
+        if deadline.ends < self._rings:
+            self.ring_by(deadline.ends)
 
     def leave(self, deadline: Deadline) -> None:
         """Leave a block alone that has ended."""

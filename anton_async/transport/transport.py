@@ -254,7 +254,6 @@ class Transport:
     async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
         label = call.label
         while True:
-            self._wire.require_session()
             trail.watch.queue()
             # A token first, so that fetching one does not let the request leave long after it was counted; and again
             # behind the gate, where the wait may have outlived it.
