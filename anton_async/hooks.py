@@ -180,13 +180,15 @@ class Watch:
 
     def queue(self) -> None:
         """Note that a request begins to wait for its turn."""
-        self._queues_since = self._clock.monotonic()
+        if self._following:
+            self._queues_since = self._clock.monotonic()
 
     def attempt(self, number: int) -> None:
         """Tell that request `number` is about to leave."""
         if self._timer is not None:
             self._timer.left()
-        self._tell("attempt", number, queued=self._leave_queue())
+        if self._following:
+            self._tell("attempt", number, queued=self._leave_queue())
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Learn the quota from an answer's headers."""
