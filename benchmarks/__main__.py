@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from benchmarks import imports
 from benchmarks.responder import responding
-from benchmarks.run import PEERS_PYTHON, ROOT, Subject, measure_in_turns, table, verdict
+from benchmarks.run import PEERS_PYTHON, ROOT, Subject, measure_in_turns, medians, ratio, table, verdict
 
 PEERS = [
     Subject(f"{sdk}-{http}", "peers", 300, foreign=True)
@@ -39,19 +39,11 @@ def compare(url: str, at_once: int) -> None:
     subjects += PEERS if PEERS_PYTHON.exists() else []
     subjects = [replace(subject, width=at_once) for subject in subjects]
     figures = measure_in_turns(subjects, url)
-    create = figures[1]["cpu"]
-    rows = [
-        [
-            subject.name,
-            f"{found['cpu']:.0f}",
-            f"{found['rate']:.0f}",
-            f"{found['peak']:.0f}",
-            verdict(create / found["cpu"], BARS[subject.name])
-            if subject.name in BARS
-            else f"{create / found['cpu']:.2f}",
-        ]
-        for subject, found in zip(subjects, figures, strict=True)
-    ]
+    rows: list[list[str]] = []
+    for subject, rounds in zip(subjects, figures, strict=True):
+        found, times = medians(rounds), ratio(figures[1], rounds)
+        judged = verdict(times, BARS[subject.name]) if subject.name in BARS else f"{times:.2f}"
+        rows.append([subject.name, f"{found['cpu']:.0f}", f"{found['rate']:.0f}", f"{found['peak']:.0f}", judged])
     table(
         f"Calls, {at_once} at once", ["", "CPU us a call", "calls a second", "peak MiB", "create is x times that"], rows
     )
@@ -62,31 +54,25 @@ def width(url: str) -> None:
     subjects = [Subject("create", "anton", 4000, width) for width in (10, 1, 100, 1000)]
     subjects += [Subject(name, module, 4000, 1000) for name, module in (("create-wide", "anton"), ("floor", "floor"))]
     subjects.append(Subject("floor", "floor", 4000, 10))
-    figures = [found["cpu"] for found in measure_in_turns(subjects, url)]
+    figures = measure_in_turns(subjects, url)
     tens = {"create": figures[0], "create-wide": figures[0], "floor": figures[-1]}
-    rows = [
-        [
-            subject.name,
-            str(subject.width),
-            f"{cpu:.0f}",
-            verdict(cpu / tens[subject.name], 1.2)
-            if (subject.name, subject.width) == ("create", 1000)
-            else f"{cpu / tens[subject.name]:.2f}",
-        ]
-        for subject, cpu in zip(subjects, figures, strict=True)
-    ]
+    rows: list[list[str]] = []
+    for subject, rounds in zip(subjects, figures, strict=True):
+        times = ratio(rounds, tens[subject.name])
+        judged = verdict(times, 1.2) if (subject.name, subject.width) == ("create", 1000) else f"{times:.2f}"
+        rows.append([subject.name, str(subject.width), f"{medians(rounds)['cpu']:.0f}", judged])
     table("Calls at once", ["", "at once", "CPU us a call", "x times that of 10"], rows)
 
 
 def memory(url: str) -> None:
     """What 10,000 calls leave behind."""
-    found = measure_in_turns([Subject("create", "anton", 10_000, 10)], url, rounds=1)[0]
+    found = medians(measure_in_turns([Subject("create", "anton", 10_000, 10)], url, rounds=1)[0])
     table("10,000 calls", ["grown by MiB", "peak MiB"], [[f"{found['grown']:.1f}", f"{found['peak']:.0f}"]])
 
 
 def decode(url: str) -> None:
     """Reading a page of 100 payouts."""
-    found = measure_in_turns([Subject("decode", "decode", 1)], url)[0]
+    found = medians(measure_in_turns([Subject("decode", "decode", 1)], url)[0])
     bare = found["msgspec"]
     rows = [
         [name, f"{cpu:.0f}", verdict(cpu / bare, 1.1) if name == "anton" else f"{cpu / bare:.2f}"]
@@ -97,7 +83,7 @@ def decode(url: str) -> None:
 
 def stalls(url: str) -> None:
     """How long the event loop is held up."""
-    found = measure_in_turns([Subject("stalls", "stalls", 1)], url)[0]
+    found = medians(measure_in_turns([Subject("stalls", "stalls", 1)], url)[0])
     table("The event loop is held up, in ms", list(found), [[f"{value:.1f}" for value in found.values()]])
 
 

@@ -45,8 +45,8 @@ def environment() -> Mapping[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "benchmarks-bytecode")}
 
 
-def measure_in_turns(subjects: Sequence[Subject], url: str, rounds: int = ROUNDS) -> list[Figures]:
-    """Return the median figures of each subject."""
+def measure_in_turns(subjects: Sequence[Subject], url: str, rounds: int = ROUNDS) -> list[list[Figures]]:
+    """Return the figures of each subject, one set a round."""
     taken: list[list[Figures]] = [[] for _ in subjects]
     for number in range(rounds):
         for subject, figures in zip(subjects, taken, strict=True):
@@ -57,7 +57,17 @@ def measure_in_turns(subjects: Sequence[Subject], url: str, rounds: int = ROUNDS
             figures.append(subject.run(url))
     if sys.stdout.isatty():
         print(" " * 60, end="\r")
-    return [{name: statistics.median(one[name] for one in figures) for name in figures[0]} for figures in taken]
+    return taken
+
+
+def medians(figures: Sequence[Figures]) -> Figures:
+    """Return the medians of all rounds."""
+    return {name: statistics.median(one[name] for one in figures) for name in figures[0]}
+
+
+def ratio(ours: Sequence[Figures], theirs: Sequence[Figures], name: str = "cpu") -> float:
+    """Return the median over the rounds of how many times theirs ours is: what slows a whole round does not count."""
+    return statistics.median(one[name] / other[name] for one, other in zip(ours, theirs, strict=True))
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
