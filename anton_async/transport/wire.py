@@ -158,7 +158,7 @@ class Wire:
                     url,
                     data=body if large is None else LargeBody(large),
                     # Where there is a body, its type is named below; skipping costs aiohttp a pass over the headers.
-                    skip_auto_headers=("Content-Type",) if body is None else None,
+                    skip_auto_headers=("Content-Type",) if body is None and method != "GET" else None,
                     allow_redirects=False,
                     raise_for_status=False,
                     auto_decompress=False,
