@@ -29,7 +29,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks and `asyncio.sleep`."""
 
-    monotonic = staticmethod(system.monotonic)
+    monotonic: staticmethod[[], float] = staticmethod(system.monotonic)
 
     def time(self) -> float:
         """Return `time.time()`."""

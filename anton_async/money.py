@@ -36,7 +36,7 @@ def amount(value: object) -> Amount:
         ValueError: for NaN, infinities, exponents in text, and amounts out of range.
     """
     if type(value) is Decimal and value.is_finite() and -_MAX_PLACES <= value.adjusted() < _MAX_DIGITS:
-        return Amount(value)  # as most are; the rest of the rules is for the others
+        return Amount(plain(value))  # as most are; the rest of the rules is for the others
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError("must be a finite number")

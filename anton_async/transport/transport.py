@@ -26,11 +26,11 @@ from anton_async.errors import (
     RateLimitError,
     TransportError,
 )
-from anton_async.hooks import Hooks, Timer, Watch
+from anton_async.hooks import Hooks, Timer
 from anton_async.log import get_log
 from anton_async.operation import Operation
 from anton_async.response import ApiResponse
-from anton_async.transport.authentication import ANONYMOUS, Authenticator, Repeats
+from anton_async.transport.authentication import ANONYMOUS, Authenticator
 from anton_async.transport.budget import RetryBudget
 from anton_async.transport.call import Call, freeze, join, prepare
 from anton_async.transport.deadline import Deadline, Deadlines
@@ -40,6 +40,7 @@ from anton_async.transport.idempotency import KeyLife
 from anton_async.transport.rate import RateGate
 from anton_async.transport.retry import repeat
 from anton_async.transport.stream import Receive
+from anton_async.transport.trail import Trail
 from anton_async.transport.unsettled import Unsettled, keep
 from anton_async.transport.wire import Wire, WireAnswer
 
@@ -52,27 +53,6 @@ _KEY_STAYS_FREE = frozenset({"payout_rejected"})
 """Refusals that the API does not remember under the key: a request on its way could still be executed."""
 _HELD_BACK = 180.0  # seconds; a proof is good for 60, and the calls that sent it last 60 more
 _MAYBE_EXECUTED = frozenset({408, 500, 502, 503, 504})
-
-
-class _Trail(msgspec.Struct):
-    """What has happened to one call so far; `ends` is monotonic."""
-
-    ends: float
-    watch: Watch
-    attempts: int = 0
-    on_wire: bool = False
-    maybe_executed: bool = False
-    lost: bool = False
-    key_life: KeyLife | None = None
-    last_error: AntonError | None = None
-    repeats: Repeats = msgspec.field(default_factory=Repeats)
-
-    @property
-    def outcome(self) -> Outcome:
-        """What is known when the call is given up now."""
-        if self.on_wire or self.maybe_executed:
-            return Outcome.UNKNOWN
-        return Outcome.NOT_SENT if self.last_error is None else self.last_error.outcome
 
 
 class Transport:
@@ -106,7 +86,7 @@ class Transport:
         self._gate = RateGate(settings.rate_limit, settings.concurrency, clock)
         self._budget = None if settings.retry_budget is None else RetryBudget(settings.retry_budget, clock)
         self._deadlines = Deadlines()
-        self._under_way: dict[Deadline, _Trail] = {}
+        self._under_way: dict[Deadline, Trail] = {}
         self._closed = False
 
     def prepare(
@@ -158,7 +138,7 @@ class Transport:
         """
         watch = self._hooks.begin(call.operation, self.settings.base_url, self.clock, timer)
         ends = self.clock.monotonic() + call.timeout
-        trail = _Trail(ends, watch, maybe_executed=key_life is not None, key_life=key_life)
+        trail = Trail(ends, watch, maybe_executed=key_life is not None, key_life=key_life)
         try:
             response = await self._conclude(call, trail, receive)
         except BaseException as failure:
@@ -171,7 +151,7 @@ class Transport:
         """Return how many requests of the rolling minute are used up and how many there are; None when unpaced."""
         return self._gate.used()
 
-    async def _conclude(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+    async def _conclude(self, call: Call[T], trail: Trail, receive: Receive | None) -> ApiResponse[Any]:
         """Return the answer, or raise what the call came to within its time."""
         try:
             self._wire.require_session()
@@ -212,7 +192,7 @@ class Transport:
         self._wire.require_session()
         return await self._authenticator.authorize()
 
-    async def _try(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+    async def _try(self, call: Call[T], trail: Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
             response = await self._attempt(call, trail, receive)
         except AntonError as error:
@@ -224,7 +204,7 @@ class Transport:
         return await self._repeat(call, trail, receive, failure)
 
     async def _repeat(
-        self, call: Call[T], trail: _Trail, receive: Receive | None, failure: AntonError
+        self, call: Call[T], trail: Trail, receive: Receive | None, failure: AntonError
     ) -> ApiResponse[Any]:
         return await repeat(
             failure,
@@ -237,7 +217,7 @@ class Transport:
             before_pause=lambda error, delay: trail.watch.retry(trail.attempts, error, delay),
         )
 
-    async def _attempt(self, call: Call[T], trail: _Trail, receive: Receive | None) -> ApiResponse[Any]:
+    async def _attempt(self, call: Call[T], trail: Trail, receive: Receive | None) -> ApiResponse[Any]:
         try:
             answer = await self._exchange(call, call.url, trail, receive)
             if answer.status == 404 and call.operation.earlier_path is not None:
@@ -251,7 +231,7 @@ class Transport:
         self._answered(trail, answer, response.request_id)
         return response
 
-    async def _exchange(self, call: Call[T], url: URL, trail: _Trail, receive: Receive | None) -> WireAnswer:
+    async def _exchange(self, call: Call[T], url: URL, trail: Trail, receive: Receive | None) -> WireAnswer:
         label = call.label
         while True:
             trail.watch.queue()
@@ -285,7 +265,7 @@ class Transport:
     def _ready(self, call: Call[T]) -> Authorization | None:
         return self._authenticator.ready() if call.operation.authenticated else ANONYMOUS
 
-    def _leave(self, trail: _Trail) -> None:
+    def _leave(self, trail: Trail) -> None:
         """Note that a request leaves now, if there is still time for it."""
         if self._remaining(trail) <= 0:
             raise TimeoutError
@@ -294,7 +274,7 @@ class Transport:
         trail.watch.attempt(trail.attempts)
         trail.on_wire = True
 
-    def _remaining(self, trail: _Trail) -> float:
+    def _remaining(self, trail: Trail) -> float:
         """Return the seconds in which another request may leave: what may have been executed ends with its key."""
         if self._closed:
             return 0.0
@@ -303,14 +283,14 @@ class Transport:
             return min(left, trail.key_life.left(self.clock))
         return left
 
-    def _answered(self, trail: _Trail, answer: WireAnswer, request_id: str | None) -> None:
+    def _answered(self, trail: Trail, answer: WireAnswer, request_id: str | None) -> None:
         """Tell of an answer that is no failure of the call."""
         trail.on_wire = False
         refused = None if 200 <= answer.status < 300 else Outcome.REJECTED
         outcome = Outcome.UNKNOWN if refused and trail.maybe_executed else refused
         trail.watch.response(trail.attempts, outcome, answer.status, request_id)
 
-    def _response(self, call: Call[T], answer: WireAnswer, trail: _Trail) -> ApiResponse[Any]:
+    def _response(self, call: Call[T], answer: WireAnswer, trail: Trail) -> ApiResponse[Any]:
         if not 200 <= answer.status < 300:
             raise self._api_error(call, answer)
         return ApiResponse(
@@ -344,7 +324,7 @@ class Transport:
             error.outcome = Outcome.UNKNOWN
         return error
 
-    def _judge(self, call: Call[T], error: AntonError, trail: _Trail) -> None:
+    def _judge(self, call: Call[T], error: AntonError, trail: Trail) -> None:
         """Complete a failed attempt's error with what the whole call has been through."""
         was_on_wire, trail.on_wire = trail.on_wire, False
         self._complete(call, error, trail)
@@ -356,7 +336,7 @@ class Transport:
         if was_on_wire:
             trail.watch.failure(trail.attempts, error, error.outcome)
 
-    def _complete(self, call: Call[T], error: AntonError, trail: _Trail) -> None:
+    def _complete(self, call: Call[T], error: AntonError, trail: Trail) -> None:
         error.attempts = trail.attempts
         error.idempotency_key = call.idempotency_key
         if trail.maybe_executed and not self._settles(error, trail):
@@ -364,7 +344,7 @@ class Transport:
         if error.outcome is Outcome.UNKNOWN:
             self._keep(call, error, trail)
 
-    def _settles(self, error: AntonError, trail: _Trail) -> bool:
+    def _settles(self, error: AntonError, trail: Trail) -> bool:
         """Return whether `error` tells that no earlier request under the key was executed, nor will be."""
         if not isinstance(error, ApiError) or not error.settles_earlier_attempts:
             return False
@@ -372,11 +352,11 @@ class Transport:
             return True
         return not trail.lost and trail.key_life is not None and trail.key_life.age(self.clock) > _HELD_BACK
 
-    def _keep(self, call: Call[T], error: BaseException, trail: _Trail) -> None:
+    def _keep(self, call: Call[T], error: BaseException, trail: Trail) -> None:
         if call.idempotency_key is not None and trail.key_life is not None:
             keep(error, Unsettled(call=call, life=trail.key_life, owner=self.owner))
 
-    def _cancelled(self, call: Call[T], cancellation: asyncio.CancelledError, trail: _Trail) -> None:
+    def _cancelled(self, call: Call[T], cancellation: asyncio.CancelledError, trail: Trail) -> None:
         """Tell of a call that was cancelled while it may have been executed: its caller gets no error that says so."""
         was_on_wire, outcome = trail.on_wire, trail.outcome
         trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
@@ -389,7 +369,7 @@ class Transport:
             cancellation.add_note(text)
             self._keep(call, cancellation, trail)
 
-    def _given_up(self, call: Call[T], trail: _Trail) -> AntonError:
+    def _given_up(self, call: Call[T], trail: Trail) -> AntonError:
         """Return the error of a call that ran out of time, or whose client was closed."""
         outcome = trail.outcome
         trail.on_wire, trail.maybe_executed = False, outcome is Outcome.UNKNOWN
