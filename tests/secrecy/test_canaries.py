@@ -12,8 +12,15 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+from rich.pretty import pretty_repr
+from yarl import URL
 
 from anton_async import AntonClient, ApiError, ApiKeyCredentials, OAuthCredentials, ResponseDecodeError
+from anton_async.bulk.entry import Entry
+from anton_async.resources.operations import CREATE_PAYOUT
+from anton_async.transport.call import Call
+from anton_async.transport.wire import WireAnswer
 from anton_async.webhooks.verifier import WebhookVerifier
 from tests.secrecy.canaries import (
     PERSONAL,
@@ -178,7 +185,30 @@ async def test_a_whole_answer_does_not_show_what_its_headers_echo(server: RawSer
         raw = await anton.payouts.with_response.list()
 
     assert raw.headers["X-Echo"] == echo["X-Echo"]
-    assert found_in(repr(raw), []) == []
+    assert found_in(repr(raw) + pretty_repr(raw), []) == []
+
+
+def test_rich_prints_no_more_of_our_records_than_their_repr_does() -> None:
+    secret = SECRETS["webhook secret"]
+    url, headers = URL("http://127.0.0.1/v1/payouts"), {"X-My": secret}
+    records = [
+        WireAnswer(
+            url=url, status=201, headers=CIMultiDictProxy(CIMultiDict(headers)), body=secret.encode(), elapsed=0
+        ),
+        Call(
+            operation=CREATE_PAYOUT,
+            url=url,
+            headers=headers,
+            body=secret.encode(),
+            idempotency_key="k",
+            timeout=1.0,
+            max_retries=0,
+        ),
+        Entry(1, 2, "r1", b"", "PLANNED", 0.0, key=secret, body=secret.encode()),
+    ]
+
+    for record in records:
+        assert found_in(repr(record) + pretty_repr(record), []) == []
 
 
 @pytest.mark.fault("I02", "I03")
