@@ -204,7 +204,16 @@ def test_rich_prints_no_more_of_our_records_than_their_repr_does() -> None:
             timeout=1.0,
             max_retries=0,
         ),
-        Entry(1, 2, "r1", b"", "PLANNED", 0.0, key=secret, body=secret.encode()),
+        Entry(
+            position=1,
+            line=2,
+            row_id="r1",
+            content=b"",
+            state="PLANNED",
+            planned_at=0.0,
+            key=secret,
+            body=secret.encode(),
+        ),
     ]
 
     for record in records:
