@@ -55,12 +55,13 @@ class AntonClient(Resources):
         credentials: `OAuthCredentials`, or `ApiKeyCredentials` for the earlier edition.
         environment: which of Anton's environments to use; the sandbox by default.
         base_url: another place of the API, instead of `environment`; https, or http to a loopback address.
-        timeout: seconds one call may take altogether, over queues, attempts and pauses.
+        timeout: seconds one call may take altogether, over queues, attempts and pauses, waiting for the quota included.
         connect_timeout: seconds one attempt may take to connect.
         read_timeout: seconds of silence after which an answer counts as lost; Anton gives up on a request after 25.
         max_retries: how many times a failed attempt may be repeated.
         concurrency: how many requests may be under way at once.
-        rate_limit: the merchant's quota, to which the client paces itself; None switches that off.
+        rate_limit: the merchant's quota, to which the client paces itself, or to less where the API's answers announce
+            less; None switches that off.
         retry_budget: how many retries all calls together may spend on a failing API, 1 or more; successes earn them
             back, and so does time. When it is spent, failures are raised at once. None bounds nothing but each call.
         on_attempt: called with a `CallEvent` when a request is about to leave; must not block.

@@ -383,4 +383,7 @@ class Transport:
             why = "not repeated, since the API may have forgotten the idempotency key"
         else:
             why = f"not done within timeout={call.timeout:g} seconds and {trail.attempts} attempts"
+            quota = self._gate.used()
+            if trail.attempts == 0 and quota is not None and quota[0] >= quota[1]:
+                why += f", since the quota of {quota[1]} requests a minute was used up: give it more time (timeout=)"
         return DeadlineExceededError(f"{call.label}: {why}{ended}", outcome=outcome)

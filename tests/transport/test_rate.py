@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from anton_async import AntonClient, ApiKeyCredentials, RateLimit, RateLimitError
+from anton_async import AntonClient, ApiKeyCredentials, DeadlineExceededError, Outcome, RateLimit, RateLimitError
 from anton_async.transport.rate import RateGate
 from tests.support.clock import SteppedClock
 from tests.support.examples import BALANCE, ORDER, PAYOUT
@@ -75,6 +75,18 @@ async def test_callers_leave_in_the_order_they_came(server: RawServer, clock: St
         await asyncio.gather(*(anton.balances.retrieve(currency) for currency in currencies))
 
     assert [request.target[-3:] for request in server.requests] == currencies
+
+
+async def test_a_call_that_waits_for_the_quota_in_vain_says_so(server: RawServer) -> None:
+    server.script(OK)
+
+    async with AntonClient(KEY, base_url=server.base_url, rate_limit=RateLimit(1), timeout=0.2) as anton:
+        await anton.balances.retrieve("USD")
+        with pytest.raises(DeadlineExceededError, match=r"quota of 1 requests a minute .*timeout=") as caught:
+            await anton.payouts.create(**ORDER)
+
+    assert caught.value.outcome is Outcome.NOT_SENT
+    assert len(server.requests) == 1
 
 
 async def test_nobody_overtakes_those_who_wait_for_the_quota(clock: SteppedClock) -> None:
