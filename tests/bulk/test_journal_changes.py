@@ -206,10 +206,14 @@ async def test_one_row_that_cannot_be_written_keeps_its_whole_batch_out(opened: 
     async def plan_another() -> Entry:
         return await opened.plan(entry(41))
 
+    under_way = asyncio.ensure_future(opened.recall(after=0, count=1))
+    for _ in range(3):
+        await asyncio.sleep(0)  # what follows waits for it, and so is written together
     outcomes = await asyncio.gather(
         plan_another(), *(opened.mark_sent(row, now=2.0) for row in known), return_exceptions=True
     )
 
+    assert await under_way == known[:1]
     assert {type(outcome) for outcome in outcomes} == {JobStoppedError}
     assert opened.report() == report
     assert states(journal) == {"PLANNED": 40}
