@@ -1,8 +1,8 @@
 """Time limits of calls and requests, all of them with one timer of the event loop.
 
-`asyncio.timeout` takes a timer for each block and cancels it when the block ends in time, as nearly all do; in a loop
-with thousands of them that is a tenth of what a call costs. Here a block enters and leaves a set, and the only timer is
-set for the earliest end.
+`asyncio.timeout` takes a timer for each block and cancels it when the block ends in time, as nearly all do; four such
+timers were 7 % of what a call cost, and more with thousands of calls at once. Here a block enters and leaves a set, and
+the only timer is set for the earliest end.
 """
 
 from __future__ import annotations

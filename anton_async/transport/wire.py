@@ -219,14 +219,11 @@ class Wire:
     async def _read(self, response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         if not 200 <= response.status < 600:
             raise ResponseLostError("The answer's status is none that HTTP knows")
-        content: bytes | bytearray = await response.content.readany()
-        if not response.content.at_eof():
-            content = bytearray(content)
+        content = bytearray()
         while not response.content.at_eof():
+            content += await response.content.readany()
             self._check_size(len(content))
             deadline.move(self._settings.read_timeout)
-            content += await response.content.readany()
-        self._check_size(len(content))
         match response.headers.get("Content-Encoding", "identity").strip().lower():
             case "identity" | "":
                 return bytes(content)
@@ -235,7 +232,7 @@ class Wire:
             case _:
                 raise ResponseLostError("The answer's Content-Encoding is none that was asked for")
 
-    def _inflate(self, content: bytes | bytearray) -> bytes:
+    def _inflate(self, content: bytearray) -> bytes:
         inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
             plain = inflater.decompress(content, self._settings.max_response_bytes + 1)

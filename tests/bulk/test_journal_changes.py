@@ -200,8 +200,8 @@ async def test_a_change_of_a_row_that_is_not_there_changes_nothing(opened: Sqlit
 async def test_one_row_that_cannot_be_written_keeps_its_whole_batch_out(opened: SqliteJournal, journal: Path) -> None:
     known = await together([opened.plan(entry(number)) for number in range(1, 41)])
     report = opened.report()
-    alter(journal, "CREATE TRIGGER full BEFORE UPDATE ON row WHEN NEW.position = 35 "
-          "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")  # fmt: skip
+    full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    alter(journal, f"CREATE TRIGGER full BEFORE UPDATE ON row WHEN NEW.position = 35 {full}")
 
     async def plan_another() -> Entry:
         return await opened.plan(entry(41))

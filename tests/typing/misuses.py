@@ -5,7 +5,7 @@
 # pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportOptionalMemberAccess=false
 # pyright: reportOptionalOperand=false, reportAssertTypeFailure=false, reportAssignmentType=false
 # pyright: reportIndexIssue=false, reportUnusedCoroutine=false, reportTypedDictNotRequiredAccess=false
-# ruff: noqa: B018
+# ruff: noqa: B018 - each line is there for what type checkers say of it
 
 from __future__ import annotations
 
